@@ -84,7 +84,8 @@ def make_services(
     settings: Settings, requests: BrokerRequests, pulse: BrokerPulse, cache: TaskCache, traces: Traces | None = None
 ) -> Services:
     web = settings.web
-    live = Live(cache, requests, StreamSlots(web.max_streams, web.max_streams_per_address))
+    slots = StreamSlots(web.max_streams, web.max_streams_per_address)
+    live = Live(cache, requests, slots, asking_s=web.request_timeout_s)
     reading = Threads("files")
     copies_folder = settings.home / "var" / "storage-copies"
     stores = ObjectStores(urls_of(web.roots()), settings.storage)

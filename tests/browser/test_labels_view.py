@@ -183,10 +183,10 @@ def test_buttons_do_the_same_and_training_starts_again(watched: WatchedPage, ser
 
 def test_decisions_wait_until_the_server_answers(watched: WatchedPage, service: Service) -> None:
     page = opened(watched, service.tasks["flowers"])
-    refusals = iter(range(2))
+    is_away = True
 
     def answer(route: Route) -> None:
-        if route.request.method == "POST" and next(refusals, None) is not None:
+        if route.request.method == "POST" and is_away:
             route.abort("connectionrefused")
         else:
             route.continue_()
@@ -196,8 +196,10 @@ def test_decisions_wait_until_the_server_answers(watched: WatchedPage, service: 
     page.keyboard.press("k")
     expect(page.get_by_role("option").first).to_contain_text("not saved yet")
     expect(page.get_by_text("One decision is not saved yet")).to_be_visible()
-    page.once("dialog", lambda dialog: dialog.dismiss())
-    page.evaluate("setTimeout(() => location.reload())")  # The person says no to leaving.
+    with page.expect_event("dialog") as asked:
+        page.evaluate("setTimeout(() => location.reload())")
+    asked.value.dismiss()  # The person says no to leaving.
+    is_away = False
     expect(page.get_by_text("Everything is saved.")).to_be_visible()
     assert service.rows("flowers") == [HEADER, "images/apple/004.jpg,keep,"]
 

@@ -17,20 +17,21 @@ from tests.socket.event_stream import EventStream, Received
 from tests.socket.programs import Programs
 from tests.socket.scripted_worker import ScriptedWorker
 from tests.socket.training_reports import next_progress, report
-from tests.waiting import wait_until
+from tests.waiting import TIMEOUT_S, wait_until
 
 MOST = 12
 #: Callers that do not read.
 SLOW = 50
+#: Shorter than by default, each in the one test that is about it. A call fails if its caller sends nothing for IDLE_S.
+IDLE_S = 3.0
 TRANSFER_S = 1.5
 
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
-    """With more streams than other connections, which are closed soon when nothing happens on them."""
+    """With more streams than other connections."""
     limits = {"WEB_MAX_STREAMS": MOST, "WEB_MAX_STREAMS_PER_ADDRESS": MOST, "WEB_MAX_CONNECTIONS": 10}
-    clocks = {"WEB_IDLE_TIMEOUT_S": 1.0, "WEB_TRANSFER_TIMEOUT_S": TRANSFER_S}
-    with Programs(tmp_path_factory.mktemp("crowd"), True, **limits, **clocks) as programs:
+    with Programs(tmp_path_factory.mktemp("crowd"), True, **limits) as programs:
         yield programs
 
 
@@ -72,14 +73,14 @@ def test_one_stream_too_many_is_refused_and_other_calls_are_answered(crowded: Pr
     wait_until(lambda: streams(crowded) == 0, "no streams")
 
 
-def test_a_silent_stream_is_no_idle_connection(crowded: Programs) -> None:
-    idle = socket.create_connection(("127.0.0.1", crowded.ports["WEB_PORT"]))
-    idle.settimeout(60)
-    with idle, stream(crowded) as events:
-        assert events.status == 200
-        assert idle.recv(1) == b"", "an idle connection is closed"
-        task_id = crowded.post_id()
-        assert events.next().data["taskId"] == task_id
+def test_a_silent_stream_is_no_idle_connection(tmp_path: Path) -> None:
+    with Programs(tmp_path, WEB_IDLE_TIMEOUT_S=IDLE_S) as programs:
+        idle = socket.create_connection(("127.0.0.1", programs.ports["WEB_PORT"]), TIMEOUT_S)
+        with idle, stream(programs) as events:
+            assert events.status == 200
+            assert idle.recv(1) == b"", "an idle connection is closed"
+            task_id = programs.post_id()
+            assert events.next().data["taskId"] == task_id
 
 
 @pytest.mark.door(14)
@@ -126,19 +127,22 @@ def flood(programs: Programs, reader: EventStream, megabytes: int) -> None:
 
 
 @pytest.mark.door(14)
-def test_a_caller_that_reads_nothing_at_all_is_closed(crowded: Programs) -> None:
-    port = crowded.ports["WEB_PORT"]
-    with socket.socket() as deaf, stream(crowded) as quick:
+def test_a_caller_that_reads_nothing_at_all_is_closed(tmp_path: Path) -> None:
+    with (
+        Programs(tmp_path, WEB_TRANSFER_TIMEOUT_S=TRANSFER_S) as programs,
+        socket.socket() as deaf,
+        stream(programs) as quick,
+    ):
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect(("127.0.0.1", port))
+        deaf.connect(("127.0.0.1", programs.ports["WEB_PORT"]))
         deaf.sendall(b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        wait_until(lambda: streams(crowded) == 2, "both streams")
+        wait_until(lambda: streams(programs) == 2, "both streams")
         name = "x" * 4000
 
         def is_closed() -> bool:
-            task_id = crowded.post_id(projectId=name)
+            task_id = programs.post_id(projectId=name)
             while quick.next().data["taskId"] != task_id:
                 pass
-            return streams(crowded) == 1
+            return streams(programs) == 1
 
         wait_until(is_closed, "the end of the stream that nobody reads")

@@ -15,7 +15,8 @@ from protocol import pipe_messages as piped
 from protocol.errors import FailureClass, TrainingError
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id, make_spec
-from trainer_worker.attempt.job import Job
+from tests.security.project_worker import ProjectWorker
+from trainer_worker.attempt.job import Cancelled, Job
 from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 from trainer_worker.pictures.contents import sha256_of_path
@@ -138,6 +139,34 @@ def test_weights_that_cannot_be_looked_at_fail_the_order_with_words(
     monkeypatch.setattr(Path, "stat", refuse)
     with pytest.raises(TrainingError, match=r"can't be looked at \(Permission denied\)"):
         job_of(job_order, tmp_path)
+
+
+def test_a_cancel_ends_the_hashing_of_weights(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "network.keras").write_bytes(b"a network of gigabytes")
+
+    def cancel() -> None:
+        raise Cancelled
+
+    settings = TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1)
+    with pytest.raises(Cancelled):
+        make_job(order(tmp_path, backbone="own:tiny"), open_project(tmp_path), settings, tell=cancel)
+
+
+def test_a_model_that_was_finished_earlier_needs_no_weights(tmp_path: Path) -> None:
+    project = tmp_path / "projects" / "rose"
+    (project / "images" / "red").mkdir(parents=True)
+    (project / "images" / "red" / "0.png").write_bytes(b"a picture")
+    worker = ProjectWorker(tmp_path / "projects", tmp_path / "cache")
+    weights = worker.cache_dir / WEIGHTS_FILES["mobilenet_v2"]
+    weights.write_bytes(b"weights")
+    spec = make_spec(hex_id("t1"), project_path=str(project), options={"backbone": "mobilenet_v2"})
+    first = worker.run(spec)
+    assert first.trained is not None, first.failure
+    weights.unlink()
+    again = worker.run(spec, attempt=2)
+    assert again.trained is not None, again.failure
+    assert (again.trained.model_path, worker.trainings) == (first.trained.model_path, 1)
 
 
 @pytest.mark.parametrize("file", ["model.tflite", "model.onnx"])

@@ -16,7 +16,7 @@ from tests.waiting import TIMEOUT_S, wait_until
 from trainer_worker.exporting import checks as checks_file
 from trainer_worker.exporting import scoring
 from trainer_worker.exporting.checks import ExportChecks, HeldOut
-from trainer_worker.exporting.scoring import CannotRunError, ScoringProcesses
+from trainer_worker.exporting.scoring import BATCH, CannotRunError, ScoringProcesses
 
 PICTURES = np.zeros((3, 2, 2, 3), np.uint8)
 OUTPUTS = np.full((3, 2), 0.5, np.float32)
@@ -95,6 +95,21 @@ def test_a_file_that_waits_does_not_fall_with_the_one_before_it(monkeypatch: pyt
         with pytest.raises(CannotRunError, match="it crashes"):
             crashes.result(TIMEOUT_S)
         assert len(right.result(TIMEOUT_S)) == 1
+
+
+@pytest.mark.parametrize("count", [3, BATCH, BATCH + 3])
+def test_the_quickest_batch_is_not_the_first_of_its_size(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """TensorFlow prepares itself for each size. The last batch may be smaller, but then it is not the quickest."""
+    seen: set[int] = set()
+
+    def run(self: FakeProcess, pictures: Any) -> tuple[Any, float]:
+        seconds = 0.001 if len(pictures) in seen else 1.0
+        seen.add(len(pictures))
+        return np.zeros((len(pictures), 2), np.float32), seconds
+
+    monkeypatch.setattr(FakeProcess, "run", run)
+    measured = ScoringProcesses(1).outputs(Path("model.keras"), np.zeros((count, 2, 2, 3), np.uint8))
+    assert min(seconds for _, seconds in measured) == 0.001
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class FrontEnd:
         self.cache = TaskCache(100)
         self.feed = LiveFeed(self.cache, PastEvents(cast(BrokerRequests, broker)))
         self.catching_up = CatchingUp(self.feed)
-        self.long_polls = LongPolls(self.feed, self.catching_up)
+        self.long_polls = LongPolls(self.feed, self.catching_up, asking_s=0.05)
 
     def take(self, message: m.Published) -> None:
         match message:
@@ -252,5 +252,31 @@ def test_a_wait_for_a_change_ends_in_time_although_the_broker_hangs() -> None:
         await front_end.long_polls.changed(ONE, 1, 0.05)
         assert len(front_end.broker.asked) == 1
         assert len(front_end.long_polls) == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.1])
+def test_a_wait_for_events_ends_in_time_although_the_broker_hangs(wait_s: float) -> None:
+    async def test(front_end: FrontEnd) -> None:
+        front_end.take(front_end.broker.record())
+        front_end.feed.log.kept_after, front_end.broker.hangs = 1, True
+        loop, reader = asyncio.get_running_loop(), front_end.reader(0)
+        began_s = loop.time()
+        with pytest.raises(BrokerAwayError):
+            await front_end.long_polls.events(reader, wait_s)
+        assert loop.time() - began_s >= max(wait_s, 0.05), "a call that does not wait may ask the broker, too"
+        assert (reader.position, len(front_end.long_polls)) == (0, 0)
+        front_end.broker.hangs = False
+        with pytest.raises(BrokerAwayError):  # It began long ago.
+            await front_end.long_polls.events(front_end.reader(0, ONE), wait_s, began_s=began_s - 1)
+
+    run(test)
+
+
+def test_a_wait_that_began_earlier_ends_earlier() -> None:
+    async def test(front_end: FrontEnd) -> None:
+        earlier_s = asyncio.get_running_loop().time() - TIMEOUT_S
+        assert (await front_end.long_polls.events(front_end.reader(0), TIMEOUT_S, earlier_s)).events == []
 
     run(test)

@@ -12,6 +12,7 @@ import pytest
 
 from protocol.errors import TrainingError
 from trainer_worker.backbones.own_folder import find_own_folder, own_names, read_own_folder
+from trainer_worker.backbones.presence import NOT_THERE, why_no_folder
 from trainer_worker.pictures.contents import sha256_of_path
 
 WORDS = 'network = "Tiny"\nlicence = "CC0-1.0"\n'
@@ -207,3 +208,21 @@ def test_a_pipe_in_place_of_the_settings_holds_nobody_up(tmp_path: Path) -> None
     os.mkfifo(folder / "backbone.toml")
     with pytest.raises(TrainingError, match=r"backbone.toml can't be read as TOML: it is no regular file"):
         read_own_folder(folder)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_a_link_that_is_removed_while_it_is_looked_at_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
+) -> None:
+    link = tmp_path / "tiny"
+    link.symlink_to(tmp_path / "gone")
+    readlink = Path.readlink
+
+    def too_late(path: Path) -> Path:
+        link.unlink()
+        if instead == "a file":
+            link.touch()
+        return readlink(path)
+
+    monkeypatch.setattr(Path, "readlink", too_late)
+    assert why_no_folder(link) == NOT_THERE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,13 @@ class LocalWeights:
     sha256: str
 
     @classmethod
-    def at(cls, path: Path) -> LocalWeights:
-        """The weights as they are now. Raises TrainingError unsupported_option if they can't be read."""
-        return cls(path, _sha256(path))
+    def at(cls, path: Path, tell: Callable[[], None] = lambda: None) -> LocalWeights:
+        """The weights as they are now. Raises TrainingError unsupported_option if they can't be read.
+
+        tell: called for each part that is hashed. An exception from it ends the hashing, which takes seconds for each
+        gigabyte.
+        """
+        return cls(path, _sha256(path, lambda _: tell()))
 
     def refuse_if_changed(self) -> None:
         """Raise TrainingError unsupported_option if the weights have changed since. Call it after loading them."""
@@ -36,9 +41,9 @@ class LocalWeights:
             )
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, on_chunk: Callable[[bytes], object] = lambda chunk: None) -> str:
     try:
-        return sha256_of_path(path)
+        return sha256_of_path(path, on_chunk)
     except OSError as error:
         raise TrainingError(
             "unsupported_option",

@@ -23,6 +23,13 @@ def _why_not(path: Path, is_wanted: Callable[[int], bool], otherwise: str) -> st
     try:
         return "" if is_wanted(path.stat().st_mode) else otherwise
     except FileNotFoundError:
-        return f"is a link to {path.readlink()}, where nothing is" if path.is_symlink() else NOT_THERE
+        return _why_not_found(path)
     except OSError as error:
         return f"can't be looked at ({error.strerror})"
+
+
+def _why_not_found(path: Path) -> str:
+    try:
+        return f"is a link to {path.readlink()}, where nothing is"
+    except OSError:  # no link, or one that has been removed or replaced a moment ago
+        return NOT_THERE

@@ -34,18 +34,20 @@ def sha256_of(source: BinaryIO | io.RawIOBase, on_chunk: Callable[[bytes], objec
     return digest.hexdigest()
 
 
-def sha256_of_path(path: Path) -> str:
+def sha256_of_path(path: Path, on_chunk: Callable[[bytes], object] = lambda chunk: None) -> str:
     """The SHA-256 of a file; of a folder, that of the names and contents of all files below it, also behind links.
 
-    Raises OSError if one of them can't be read.
+    on_chunk: as in `sha256_of`. Raises OSError if one of the files can't be read.
     """
     if not path.is_dir():
         with path.open("rb") as file:
-            return sha256_of(file)
+            return sha256_of(file, on_chunk)
     digest = hashlib.sha256()
     for file_path in sorted(_files_below(path)):
         name = file_path.relative_to(path).as_posix()
-        digest.update(f"{name.encode('utf-8', 'surrogateescape').hex()} {sha256_of_path(file_path)} ".encode())
+        digest.update(
+            f"{name.encode('utf-8', 'surrogateescape').hex()} {sha256_of_path(file_path, on_chunk)} ".encode()
+        )
     return digest.hexdigest()
 
 

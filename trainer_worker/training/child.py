@@ -58,6 +58,7 @@ from trainer_worker.project.models import (
     model_path,
     trained,
 )
+from trainer_worker.project.origin import Tell, nothing
 from trainer_worker.project.retention import checkpoints_of, tidy_project
 from trainer_worker.project.task_log import TaskLog
 from trainer_worker.project.unchanged import FolderContents, fingerprint, read_contents, take_over
@@ -169,7 +170,9 @@ class Child:
         with self._held((spec.task_id, order.attempt), reporter), contextlib.suppress(Cancelled):
             try:
                 with self._folders.check_out(spec, Unwatched()) as project:
-                    job = make_job(piped.Train(spec, order.attempt), project, self._settings)
+                    refuse_unusable(project)
+                    tell = functools.partial(reporter.step, 0.0)
+                    job = make_job(piped.Train(spec, order.attempt), project, self._settings, tell=tell)
                     attempt = Attempt(job, reporter, self._settings.cache_dir, self._settings.threads)
                     load_helper(spec.train_type)(attempt, order.place)
             except Cancelled:
@@ -223,13 +226,14 @@ class Child:
     ) -> Trained:
         """reporters: one that sends to the agent, and one for the trainer, which also writes the log."""
         reporter, logged = reporters
-        job = make_job(order, project, self._settings, self._work_dir)
         tell = functools.partial(reporter.step, 0.0)
-        finished = finished_model(project, job.task_id, tell)
+        refuse_unusable(project)
+        finished = finished_model(project, order.spec.task_id, tell)
         if finished is not None:
             # An earlier attempt published its model, but died before it could report that.
             finish_publication(project, finished)
             return trained(project, finished)
+        job = make_job(order, project, self._settings, self._work_dir, tell)
         folder = read_folder(job, reporter)
         options = msgspec.to_builtins(job.options)
         weights_sha256 = job.weights.sha256 if job.weights else ""
@@ -290,12 +294,14 @@ def forget_what_was_kept(project: ProjectFolder, task_id: str) -> None:
 
 
 def make_job(
-    order: piped.Train, project: ProjectFolder, settings: TrainerSettings, work_dir: Path | None = None
+    order: piped.Train,
+    project: ProjectFolder,
+    settings: TrainerSettings,
+    work_dir: Path | None = None,
+    tell: Tell = nothing,
 ) -> Job:
-    """Make the trainer's Job from an order, after checks that need the disk."""
+    """Make the trainer's Job from an order. tell: called often while weights that the operator has put are hashed."""
     spec = order.spec
-    refuse_links_outside(project.files)
-    project.refuse_closed_models()
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)
     options = msgspec.structs.replace(options, batch_size=batch_size)
@@ -308,11 +314,17 @@ def make_job(
         project,
         spec.train_type,
         options,
-        weights=LocalWeights.at(weights) if weights else None,
+        weights=LocalWeights.at(weights, tell) if weights else None,
         work_dir=work_dir,
         decoding_bytes=settings.decoding_bytes,
         share_above_pictures=settings.share_above_pictures,
     )
+
+
+def refuse_unusable(project: ProjectFolder) -> None:
+    """Raise TrainingError if nothing could be trained in the folder, or no model be put into it."""
+    refuse_links_outside(project.files)
+    project.refuse_closed_models()
 
 
 def refuse_links_outside(files: UserFiles) -> None:

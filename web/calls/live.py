@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import re
@@ -40,11 +41,11 @@ class EventsHandler(StayingHandler):
         interest = self._interest(task_id)
         since = self._since()
         entry = await self.find(task_id) if task_id else None
-        live = self.services.live
+        live, began_s = self.services.live, asyncio.get_running_loop().time()
         try:
             await live.catching_up.settle()
             if self.query.wait is not None:
-                await self._answer_waiting(live.reader(interest, since, only_new_progress=True))
+                await self._answer_waiting(live.reader(interest, since, only_new_progress=True), began_s)
                 return
             reader, first = live.reader(interest, since), None
             if entry is not None and entry.task.ended:
@@ -85,12 +86,12 @@ class EventsHandler(StayingHandler):
             await self.finish()
             self.connection.close()
 
-    async def _answer_waiting(self, reader: Reader) -> None:
+    async def _answer_waiting(self, reader: Reader, began_s: float) -> None:
         live, wait_s = self.services.live, self.query.wait
         slot = live.slots.slot(self.connection) if wait_s else contextlib.nullcontext()
         with slot:
             self.stays_open = bool(wait_s)
-            waited = await self.while_connected(live.long_polls.events(reader, wait_s))
+            waited = await self.while_connected(live.long_polls.events(reader, wait_s, began_s))
         if waited is None:
             return  # The caller is gone.
         # The events are JSON already, which takes no second encoding.

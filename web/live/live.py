@@ -24,12 +24,13 @@ END_TIMEOUT_S = 2.0
 class Live:
     """Create it inside a running event loop. Pass `feed.take` to Publications, after the listener of the cache."""
 
-    def __init__(self, cache: TaskCache, requests: BrokerRequests, slots: StreamSlots) -> None:
+    def __init__(self, cache: TaskCache, requests: BrokerRequests, slots: StreamSlots, asking_s: float) -> None:
+        """asking_s: see LongPolls."""
         self.feed = LiveFeed(cache, PastEvents(requests))
         self.slots = slots
         self.catching_up = CatchingUp(self.feed)
         self.streams = Streams(self.feed, self.catching_up)
-        self.long_polls = LongPolls(self.feed, self.catching_up)
+        self.long_polls = LongPolls(self.feed, self.catching_up, asking_s)
 
     def reader(self, interest: Interest, since: int | None, only_new_progress: bool = False) -> Reader:
         """A reader of the events after number `since`; None means from now on.

@@ -7,6 +7,7 @@ import contextlib
 
 import msgspec
 
+from web.broker_link.broker_requests import BrokerAwayError
 from web.live.catching_up import CatchingUp
 from web.live.encoded_event import EncodedEvent
 from web.live.interest import Interest
@@ -31,19 +32,25 @@ class _LongPoll:
 
 
 class LongPolls:
-    def __init__(self, feed: LiveFeed, catching_up: CatchingUp) -> None:
+    def __init__(self, feed: LiveFeed, catching_up: CatchingUp, asking_s: float) -> None:
+        """asking_s: how long the broker may be asked in a call that waits for a shorter time, or not at all."""
         self._feed = feed
         self._catching_up = catching_up
+        self._asking_s = asking_s
         self._open: dict[_LongPoll, None] = {}
         self._is_closing = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def events(self, reader: Reader, wait_s: float) -> Polled:
-        """Return as soon as there is something to read, or with nothing after wait_s. Raises BrokerAwayError."""
+    async def events(self, reader: Reader, wait_s: float, began_s: float | None = None) -> Polled:
+        """Return as soon as there is something to read, or with nothing after wait_s.
+
+        began_s: when the wait began, by the clock of the event loop; now if left out. Raises BrokerAwayError if the
+        broker must be asked and does not answer within wait_s or asking_s, whichever is longer.
+        """
         loop, feed = asyncio.get_running_loop(), self._feed
-        give_up_at_s = loop.time() + wait_s
+        began_s = loop.time() if began_s is None else began_s
         waiting = _LongPoll(reader)
         feed.subscribers.add(waiting)
         self._open[waiting] = None
@@ -51,19 +58,31 @@ class LongPolls:
             while True:
                 waiting.awake.clear()
                 is_in = reader.is_in(feed.log)
-                events = reader.read(feed.log, feed.board) if is_in else await self._catching_up.read_past(reader)
-                if events is None:
-                    await self._catching_up.reset(reader)
-                    return Polled([], is_reset=True)
-                left_s = give_up_at_s - loop.time()
-                if events or reader.ended or self._is_closing or left_s <= 0:
-                    return Polled(events)
+                if is_in:
+                    polled = Polled(reader.read(feed.log, feed.board))
+                else:
+                    polled = await self._ask(reader, began_s + max(wait_s, self._asking_s))
+                left_s = began_s + wait_s - loop.time()
+                if polled.events or polled.is_reset or reader.ended or self._is_closing or left_s <= 0:
+                    return polled
                 if is_in:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(waiting.awake.wait(), left_s)
         finally:
             feed.subscribers.remove(waiting)
             del self._open[waiting]
+
+    async def _ask(self, reader: Reader, until_s: float) -> Polled:
+        """Read what is no longer in the log. Raises BrokerAwayError if there is no answer until then."""
+        try:
+            async with asyncio.timeout_at(until_s):
+                events = await self._catching_up.read_past(reader)
+                if events is not None:
+                    return Polled(events)
+                await self._catching_up.reset(reader)
+                return Polled([], is_reset=True)
+        except TimeoutError:
+            raise BrokerAwayError from None
 
     async def changed(self, task_id: str, since: int, wait_s: float) -> None:
         """Return when something has happened to the task after fact number `since`, or after wait_s.
