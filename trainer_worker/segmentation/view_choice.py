@@ -22,8 +22,8 @@ from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.views import LIES, MIRRORED, SWAPPED, UPSIDE_DOWN, lies_within, views_of
 
-#: So many training examples, spread over the set, tell by their features whether a view looks like the set, and so many
-#: by the places of their classes.
+#: So many training examples, no two of one picture or series, tell by their features whether a view looks like the set.
+#: So many others tell by the places of their classes.
 SAMPLED, SAMPLED_MASKS = 24, 240
 #: A set of fewer pictures that are neither copies nor a series tells nothing. It is taken to have an upper side.
 FEWEST_TELLING = 8
@@ -103,24 +103,23 @@ def _looks_the_same(data: TrainingSet, view: int) -> bool:
 
 def view_likeness(data: TrainingSet, view: int) -> float:
     """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride."""
-    some = _spread(len(data.rows), SAMPLED)
+    _, one_of_each_group = np.unique(data.groups, return_index=True)
+    some = one_of_each_group[_spread(len(one_of_each_group), SAMPLED)]
     rows = np.array(data.rows)[some]
     wanted = [(rows, np.zeros_like(rows)), (rows, np.full_like(rows, view))]
     own, changed = (maps[-1].astype(np.float32).mean(axis=(1, 2)) for maps in data.skips.batches(wanted))
     spread = np.concatenate([own, changed]).std(axis=0) + 1e-3
-    return likeness((own - changed) / spread, data.groups[some])
+    return likeness((own - changed) / spread)
 
 
-def likeness(changes: Any, groups: Any) -> float:
-    """How alike the changes of different groups are: 1 if all are equal, about 0 if they have nothing in common.
+def likeness(changes: Any) -> float:
+    """How alike changes are: 1 if all are equal, about 0 if they have nothing in common. changes: (n, features), n > 1.
 
-    It is the mean product of the changes of two groups, divided by the mean square of one. If a set looks the same in
-    a view, each change is as likely as its opposite, so the products cancel out. changes: float (n, features). groups:
-    int (n,), two different ones at least; the changes of a group are averaged.
+    It is the mean product of two changes, divided by the mean square of one. If a set looks the same in a view, each
+    change is as likely as its opposite, so the products cancel out.
     """
-    means = np.stack([changes[groups == group].mean(axis=0) for group in np.unique(groups)])
-    count, squares = len(means), float((means**2).sum())
-    products = float((means.sum(axis=0) ** 2).sum()) - squares
+    count, squares = len(changes), float((changes**2).sum())
+    products = float((changes.sum(axis=0) ** 2).sum()) - squares
     return products / (squares * (count - 1)) if squares else 0.0
 
 
