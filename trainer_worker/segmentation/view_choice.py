@@ -2,8 +2,8 @@
 
 Every view of a picture under a microscope could be another picture of the set, and a model gains from all eight. A
 street that stands on its head could not, and a model that has to learn it knows the street less well. Mirrored left to
-right, most pictures still look like their set, unless their classes differ by side, as lungs do. Where they do, nothing is
-turned upside down either, because that is a mirror image, too: it makes a left hand of a right one. The fewer ways a
+right, most pictures still look like their set, unless their classes differ by side, as lungs do. Such pictures are not
+turned upside down either, because that makes a mirror image, too: of a right hand it makes a left one. The fewer ways a
 picture may lie, the more lights it is shown in (docs/choices.md, "Views of a segmenter").
 """
 
