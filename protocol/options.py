@@ -149,7 +149,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Mirror,
         Meta(
             description="whether training also shows pictures mirrored left to right; auto: not where two classes "
-            "differ by left and right alone"
+            "are mirror images of each other, such as left and right"
         ),
     ] = "auto"
     promote: Annotated[

@@ -185,7 +185,7 @@ def segmenter(
         ],
         "copies": [],
         "mask_values": "The pixels of a mask are the numbers of the classes in classes.txt.",
-        "views": "Pictures were trained on mirrored and turned in all eight ways.",
+        "views": "The model learned from the pictures in all eight ways to turn and mirror them.",
         "grey_scale": {},
         "skipped": [],
         "warnings": [*_mask_warnings(scores, most_common, score), *exports.warnings()],

@@ -1,4 +1,4 @@
-"""Which labels differ by left and right alone."""
+"""Which labels say that they are mirror images."""
 
 from __future__ import annotations
 
@@ -46,6 +46,29 @@ PAIRS = [
     ("왼쪽", "오른쪽"),
     ("copyleft", "copyright"),  # the sign of the one is the mirrored sign of the other
     ("left eye looks left", "left eye looks right"),
+    ("vlevo", "vpravo"),
+    ("ліва рука", "права рука"),
+    ("SOL", "SAĞ"),
+    ("يسار", "يمين"),
+    ("שמאל", "ימין"),
+    ("αριστερά", "δεξιά"),
+    # Abbreviations. To miss one costs two classes, and to find one too many costs little.
+    ("L1", "R1"),
+    ("LV", "RV"),
+    ("lv", "rv"),
+    ("mammogram LCC", "mammogram RCC"),
+    ("UL", "UR"),
+    ("hand_lt", "hand_rt"),
+    ("OS", "OD"),
+    ("mano izq", "mano der"),
+    # Mirror images by another name
+    ("counterclockwise", "clockwise"),
+    ("Turn counter-clockwise", "Turn clockwise"),
+    ("ccw", "cw"),
+    ("b", "d"),
+    ("(", ")"),
+    ("←", "→"),
+    ("lt", "gt"),
 ]
 
 NO_PAIRS = [
@@ -64,10 +87,18 @@ NO_PAIRS = [
     ["left", "rechts"],
     ["large", "regular"],
     ["girl", "girr"],
-    ["L1", "R1"],
+    ["A1", "L1", "R1"],
+    ["AU", "LU", "RU"],  # countries
+    ["Lamp", "Ramp"],
     ["lace", "race"],
+    ["B", "D"],
+    ["clockwise", "counter"],
+    ["720p", "1080p"],
+    ["S", "M", "L", "XL"],
+    ["I", "V", "X", "L", "C"],
     list(string.ascii_uppercase),
     [f"letter {letter}" for letter in string.ascii_lowercase],
+    ["person", "bicycle", "car", "bus", "train", "truck", "boat", "cat", "dog", "left-luggage"],
     ["x l", "x r", "x q"],
     ["_", "-", "…"],
 ]
@@ -93,6 +124,16 @@ def test_each_label_is_in_one_pair() -> None:
 def test_a_label_with_two_sides_goes_with_its_mirror_image() -> None:
     labels = ["left to left", "right to left", "left to right", "right to right"]
     assert opposite_sides(labels) == [("left to left", "right to right"), ("left to right", "right to left")]
+
+
+def test_signs_of_an_alphabet_are_mirror_images_of_each_other() -> None:
+    assert opposite_sides(list(string.ascii_lowercase)) == [("b", "d"), ("p", "q")]
+    assert opposite_sides(["lt", "rt", "gt", "<", ">"]) == [("<", ">"), ("lt", "gt")]
+
+
+def test_quadrants_go_with_their_mirror_images() -> None:
+    assert opposite_sides(["UL", "UR", "LL", "LR"]) == [("UL", "UR"), ("LL", "LR")]
+    assert opposite_sides(["LUL", "RUL", "RML", "LLL", "RLL"]) == [("LUL", "RUL"), ("LLL", "RLL")]
 
 
 def test_letters_of_other_directions_do_not_hide_l_and_r() -> None:

@@ -40,8 +40,8 @@ def test_a_decision_is_said_and_what_teaches_the_wrong_class_is_a_warning() -> N
     (said,), (warned,) = mirror_findings(SIDES, "auto"), mirror_findings(SIDES, "always")
     assert (said.severity, warned.severity) == (Severity.INFO, Severity.WARNING)
     assert said.sentence == (
-        "These classes differ by left and right alone: 'turn-left' and 'turn-right'. So training does not show "
-        "pictures mirrored."
+        "By their names, these classes are mirror images of each other: 'turn-left' and 'turn-right'. So training does "
+        "not show pictures mirrored."
     )
 
 

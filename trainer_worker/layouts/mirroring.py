@@ -19,18 +19,18 @@ def may_mirror(labels: Sequence[str], mirror: Mirror) -> bool:
 
 
 def mirror_findings(labels: Sequence[str], mirror: Mirror) -> list[Finding]:
-    """Findings about labels that differ by left and right alone. mirror=never leaves nothing to say."""
+    """Findings about labels that say they are mirror images. mirror=never leaves nothing to say."""
     pairs = opposite_sides(labels) if mirror != "never" else []
     if not pairs:
         return []
     named = some_of([f"{left!r} and {right!r}" for left, right in pairs], "; ", MOST_NAMED_PAIRS)
-    differ = f"These classes differ by left and right alone: {named}."
+    mirror_images = f"By their names, these classes are mirror images of each other: {named}."
     if mirror == "always":
         return [
             finding(
                 "mirrored_sides",
                 Severity.WARNING,
-                f"{differ} As mirror=always asks, their pictures also train mirrored, under the same class.",
+                f"{mirror_images} As mirror=always asks, their pictures are also shown mirrored, under the same class.",
                 "Post mirror=auto unless a mirrored picture of one class still shows that class.",
             )
         ]
@@ -38,7 +38,7 @@ def mirror_findings(labels: Sequence[str], mirror: Mirror) -> list[Finding]:
         finding(
             "not_mirrored",
             Severity.INFO,
-            f"{differ} So training does not show pictures mirrored.",
+            f"{mirror_images} So training does not show pictures mirrored.",
             "Post mirror=always if a mirrored picture of one class still shows that class.",
         )
     ]

@@ -59,7 +59,7 @@ def train(attempt: Attempt) -> TrainingResult:
     stages.enter("train")
     encoder = unet.build_encoder(chosen.backbone, options.image_size)
     decoder = unet.build_decoder([tuple(x.shape[1:]) for x in encoder.outputs], folders.classes.channels)
-    learned, choice = _learned(encoder, chosen.backbone, data, options)
+    learned, choice = _learned(encoder, chosen.backbone, data, attempt)
     attempt.learns_from += f" views={choice.views}"
     attempt.also_found(choice.findings)
     model = unet.compose(encoder, decoder)
@@ -95,14 +95,14 @@ def _planned(job: Job, folders: MaskFolders, tiles: int, squares: float) -> tupl
 
 
 def _learned(
-    encoder: Any, backbone: Backbone, data: MaskDataset, options: SegmentationOptions
+    encoder: Any, backbone: Backbone, data: MaskDataset, attempt: Attempt
 ) -> tuple[MaskedFeatures, ViewChoice]:
     """What the decoder learns from: features in bfloat16 if the backbone allows that, and the views that it sees."""
     quick = copy_of_encoder(encoder) if backbone.features_in_bfloat16 else encoder
     examples, rows = data.examples, data.examples.rows_of(data.split.train)
     skips = SkipFeatures(quick, examples.pictures, FEATURES_MEMORY_BYTES)
     told = TrainingSet(skips, examples, rows, data.copies.together, data.folders.classes.names)
-    choice = choose_views(told, options.mirror)
+    choice = choose_views(told, attempt.job.options.mirror, lambda: attempt.reporter.step(0.0))
     return MaskedFeatures(skips, examples.masks, rows, choice.views), choice
 
 
