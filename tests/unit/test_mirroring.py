@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from protocol.data_report import DataReport, Severity
-from protocol.options import Mirror
+from protocol.options import ClassificationOptions, Mirror
 from tests.drawn_projects import draw_classes
-from tests.project_folders import open_project
+from tests.project_folders import attempt_in, open_project
 from trainer_worker.checking.folder import check_folder
+from trainer_worker.classification import reading as reading_file
+from trainer_worker.classification.dataset import Dataset, FeatureView
+from trainer_worker.classification.reading import Reading
 from trainer_worker.layouts.mirroring import may_mirror, mirror_findings
 from trainer_worker.training.registry import load_kind
 
@@ -63,3 +68,20 @@ def test_a_check_says_the_same_as_the_training(tmp_path: Path) -> None:
         "mirrored_sides"
     ]
     assert not any("mirror" in each.code for each in check(tmp_path, mirror="never").findings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "most_bytes", "is_mirrored"), [(OTHERS, 1000, True), (SIDES, 1000, False), (OTHERS, 0, False)]
+)
+def test_a_model_is_said_to_know_mirrored_pictures_only_if_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: tuple[str, ...], most_bytes: int, is_mirrored: bool
+) -> None:
+    """A large folder has no room for varied views; then mirror=never is no advice."""
+    monkeypatch.setattr(reading_file, "VARY_UP_TO_BYTES", most_bytes)
+    monkeypatch.setattr(reading_file, "features_of_rows", lambda *_: None)
+    monkeypatch.setattr(reading_file, "varied_view", lambda data, *_: data.plain)
+    folders = SimpleNamespace(labels=labels, files=[Path("0.png")])
+    data = SimpleNamespace(plain=FeatureView(np.zeros((1, 2, 2, 2)), np.zeros((1, 2))), folders=folders)
+    reading = Reading(cast(Any, folders), cast(Any, None), attempt_in(tmp_path, ClassificationOptions()))
+    reading.views(cast(Dataset, data), np.array([0]))
+    assert reading.is_mirrored is is_mirrored

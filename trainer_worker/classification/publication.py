@@ -27,7 +27,6 @@ from trainer_worker.exporting.model_use import ModelUse, as_written
 from trainer_worker.exporting.temperature import at_temperature
 from trainer_worker.exporting.writers import ModelToExport
 from trainer_worker.exporting.writing import CALIBRATION_PICTURES
-from trainer_worker.layouts.mirroring import may_mirror
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed, read_rgb
 from trainer_worker.pictures.splits import Split
 from trainer_worker.project.held_out import HeldOutScores
@@ -48,7 +47,7 @@ def publish_classifier(
     score = functools.partial(accuracy, classes[split.held_out])
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        mixed = mixed_up_warnings(scores, may_mirror(labels, attempt.job.options.mirror))
+        mixed = mixed_up_warnings(scores, trained.is_mirrored)
         described = dataclasses.replace(trained, warnings=[*scores.warnings(), *mixed, *trained.warnings, *warnings])
         report = exports.report()
         metrics, manifest = describe_training(described, scores, report), describe_model(described, scores, report)

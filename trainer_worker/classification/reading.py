@@ -25,6 +25,8 @@ class Reading:
         self._mirror = attempt.job.options.mirror
         self._views = len(folders.files) * (2 - attempt.job.options.validation_split)
         self._until_s = attempt.budget.by_s(READING_SHARE)
+        #: Whether `views` has given mirrored pictures.
+        self.is_mirrored = False
 
     def read(self) -> Dataset:
         """The plain views. Raises what read_dataset raises."""
@@ -37,7 +39,8 @@ class Reading:
         """
         if data.plain.maps.nbytes > VARY_UP_TO_BYTES:
             return (data.plain,)
-        view = MIRRORED_PART if may_mirror(data.folders.labels, self._mirror) else PART
+        self.is_mirrored = may_mirror(data.folders.labels, self._mirror)
+        view = MIRRORED_PART if self.is_mirrored else PART
         features = features_of_rows(data, rows, view, self._features)
         return data.plain, varied_view(data, rows, features, self._on_done, self._until_s)
 

@@ -24,7 +24,7 @@ class TrainedClassifier:
     """A trained classifier, what it was made from, and the predictions that score it.
 
     advice: for the person with the photos; an empty one for an interim model. continued_from: the task whose model it
-    continued from, or "".
+    continued from, or "". is_mirrored: whether it learned from mirrored pictures.
     """
 
     data: Dataset
@@ -36,6 +36,7 @@ class TrainedClassifier:
     warnings: list[str]
     advice: Advice = NO_ADVICE
     continued_from: str = ""
+    is_mirrored: bool = False
 
 
 def headline(scores: ClassScores, data: Dataset) -> dict[str, float]:

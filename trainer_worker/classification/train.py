@@ -74,9 +74,8 @@ def train(attempt: Attempt) -> TrainingResult:
 
     stages.enter("advice")
     advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))
-    report = advice.added_to(report)
-    attempt.found(report)
-    warnings = report.warnings()
+    attempt.also_found(advice.findings)
+    warnings = advice.added_to(report).warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
 
@@ -86,7 +85,9 @@ def train(attempt: Attempt) -> TrainingResult:
     warnings += history.warnings(options.learning_rate)
 
     from_task = last.task_id if last else ""
-    trained = TrainedClassifier(data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task)
+    trained = TrainedClassifier(
+        data, partition, evaluation, chosen, classifier, history, warnings, advice, from_task, reading.is_mirrored
+    )
     published, scores = publish_classifier(trained, attempt)
     # Nothing continues from a model that is not in use, nor from layers that should have learned and have not.
     if published.promoted and (last is not None or classifier.is_head_alone or is_fine_tuned(history)):

@@ -38,7 +38,9 @@ ONE_HALF_SHARE, MOST_CHANCE = 0.9, 0.05
 _SENTENCES = {
     0: "The model learned from the pictures as they are.",
     MIRRORED: "The model learned from the pictures as they are, and mirrored left to right.",
-    MIRRORED | UPSIDE_DOWN: "The model learned from the pictures as they are, mirrored, upside down, and both.",
+    MIRRORED | UPSIDE_DOWN: (
+        "The model learned from the pictures as they are, mirrored left to right, upside down, and both."
+    ),
     MIRRORED | UPSIDE_DOWN | SWAPPED: "The model learned from the pictures in all eight ways to turn and mirror them.",
 }
 
