@@ -33,6 +33,8 @@ class RayNodes:
         self._resources = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, **resources}
         # Ray makes sockets there, so the path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="tfray-", dir="/tmp"))
+        # Cluster notes its address there, and only other parts of Ray would make that folder.
+        Path("/tmp/ray").mkdir(exist_ok=True)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         self._before = {process.pid for process in psutil.Process().children(recursive=True)}
         self._cluster = Cluster()

@@ -151,7 +151,7 @@ def test_settings_that_change_while_they_are_read_are_noticed(tmp_path: Path, mo
 def test_a_folder_that_cannot_be_read_fails_the_task_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> str:
+    def refuse(path: Path, on_chunk: object) -> str:
         raise PermissionError(f"Permission denied: {path}")
 
     monkeypatch.setattr(local_weights, "sha256_of_path", refuse)

@@ -272,9 +272,9 @@ def test_what_lies_among_pictures_and_is_none_is_named() -> None:
 
 
 @pytest.mark.parametrize(("classes", "each"), [(10, 5000), (2000, 25)])
-def test_fifty_thousand_names_take_half_a_second(classes: int, each: int) -> None:
+def test_fifty_thousand_names_take_less_than_a_second(classes: int, each: int) -> None:
     tree = tree_of(*(pictures(f"images/{kind:04}", each) for kind in range(classes)))
-    most_s = 0.5
+    most_s = 0.9  # half of it on a machine without other work
     assert least_processor_s(lambda: recognise_classes(tree), most_s) <= most_s
     layout = recognise_classes(tree)
     assert len(layout.pictures) == 50_000
