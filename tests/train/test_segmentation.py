@@ -67,7 +67,7 @@ class RecordingReporter(SilentReporter):
         self.entered.append(phase)
 
     def step(self, fraction: float, **metrics: float) -> None:
-        if self.entered[-1] == "train":
+        if "loss" in metrics:  # an optimizer step
             self.steps += 1
         self.fractions.setdefault(self.entered[-1], []).append(fraction)
         if self._cancel_at_step is not None and self.steps >= self._cancel_at_step:
