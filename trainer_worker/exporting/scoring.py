@@ -134,7 +134,8 @@ class ScoringProcesses:
     def outputs(self, path: Path, pictures: npt.NDArray[Any]) -> Iterator[tuple[Outputs, float]]:
         """Run a file on pictures (n, S, S, 3), n >= 1. Yields the outputs of each batch and the seconds that it took.
 
-        The seconds exclude loading and a first run of the first batch. Raises CannotRunError.
+        The seconds exclude loading and what a runtime prepares at its first run, for one batch at least. Raises
+        CannotRunError.
         """
         runtime = runtime_of(path)
         with self._in_use[runtime]:
@@ -142,7 +143,8 @@ class ScoringProcesses:
             process = self.start(runtime)
             try:
                 process.load(path)
-                process.run(pictures[:BATCH])  # TensorFlow prepares itself for each size of a batch anew.
+                # TensorFlow prepares itself for each size of a batch anew. Of two full batches, the first one does it.
+                process.run(pictures[:1] if len(pictures) >= 2 * BATCH else pictures[:BATCH])
                 for start in range(0, len(pictures), BATCH):
                     with self._measuring:
                         measured = process.run(pictures[start : start + BATCH])
