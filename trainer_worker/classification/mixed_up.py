@@ -7,8 +7,8 @@ import numpy as np
 from protocol.text import printable
 from trainer_worker.classification.scores import ClassScores
 
-#: A pair is told of if so many pictures of its two classes were given one of its two labels. With 12, a model that has
-#: four of five right would be warned of once in 14 times; with 20, once in 31.
+#: A pair is named if at least so many pictures of its two classes were given one of its two labels. With fewer, the
+#: warning would often come by chance for a good model.
 LEAST_SHOWN = 20
 #: Pairs that a warning names.
 MOST_NAMED = 3

@@ -1,7 +1,7 @@
 """The views of a square picture that a segmenter trains on: the ways to lay it, each in several lights.
 
-A view is a number. Its rest by LIES says how the picture lies, and the quotient in which light it is. Light 0 is the
-picture's own.
+A view is a number that is divided by LIES: the remainder says how the picture lies, and the quotient says in which
+light it is. Light 0 is the picture's own.
 """
 
 from __future__ import annotations
