@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.waiting import wait_until
 from trainer_worker.attempt.work_folder import take_work_dir, work_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +43,34 @@ def test_what_a_killed_process_left_is_removed_and_what_one_uses_is_not(tmp_path
         mine = take_work_dir(tmp_path)
         assert set((tmp_path / "work").iterdir()) == {used, mine}
         living.kill()
+
+
+def test_a_folder_that_has_just_been_made_is_not_taken_for_a_stale_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, others = tempfile.mkdtemp, []
+
+    def make_while_another_process_starts(**named: Any) -> str:
+        made: str = make(**named)
+        others.append(other_process(tmp_path))
+        wait_until(lambda: others[0].poll() is not None or waits_for_a_lock(others[0].pid) or has_taken_one(), "a turn")
+        return made
+
+    def has_taken_one() -> bool:
+        return any((tmp_path / "work").glob(f"{others[0].pid}-*"))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_while_another_process_starts)
+    mine = take_work_dir(tmp_path)
+    with others[0] as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        assert set((tmp_path / "work").iterdir()) == {mine, theirs}
+        other.kill()
+
+
+def waits_for_a_lock(process_id: int) -> bool:
+    waiting = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines() if "->" in line]
+    return any(str(process_id) in fields for fields in waiting)
 
 
 @pytest.mark.door(8)

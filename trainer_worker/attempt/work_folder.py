@@ -21,19 +21,21 @@ WORK = "work"
 
 
 def take_work_dir(cache_dir: Path) -> Path:
-    """A folder for this process; those of processes that have ended without tidying up are removed."""
+    """A folder for this process; those of processes that have ended without tidying up are removed.
+
+    Processes take turns here. So none sees the folder of another one before that is locked.
+    """
     work = cache_dir / WORK
     work.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for stale in work.iterdir():
-        _remove_if_stale(stale)
-    while True:
+    turn = _locked(work)
+    try:
+        for stale in work.iterdir():
+            _remove_if_stale(stale)
         mine = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=work))
-        descriptor = os.open(mine, os.O_RDONLY | os.O_DIRECTORY)  # kept open: the lock ends with this process
-        with contextlib.suppress(OSError):  # a file system without locks: the folder stays until somebody removes it
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if mine.exists():  # else another process took it for a stale one before it was locked
-            return mine
-        os.close(descriptor)
+        _locked(mine)  # kept open: the lock ends with this process
+        return mine
+    finally:
+        os.close(turn)
 
 
 @contextlib.contextmanager
@@ -54,6 +56,14 @@ def work_folder(work_dir: Path | None) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor of the folder, which holds its lock until it is closed. Waits for the lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    with contextlib.suppress(OSError):  # a file system without locks: what lies in it is never removed as stale
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
 
 
 def _remove_if_stale(folder: Path) -> None:
