@@ -181,11 +181,37 @@ def test_pixels_that_nobody_labelled_have_no_place() -> None:
 
 
 def test_a_cancel_ends_the_choice() -> None:
-    def cancel() -> None:
+    def cancel(pictures: int) -> bool:
         raise Cancelled
 
     with pytest.raises(Cancelled):
         choose_views(training_set(noise()), "auto", cancel)
+
+
+@pytest.mark.parametrize(
+    ("batches", "changes", "unseen"),
+    [(0, MIRRORED, "upside down"), (3, MIRRORED | UPSIDE_DOWN, "turned by a right angle")],
+)
+def test_pictures_are_not_turned_where_there_is_no_time_to_see_whether_they_may_be(
+    batches: int, changes: int, unseen: str
+) -> None:
+    left: list[int] = []
+
+    def may_encode(pictures: int) -> bool:
+        left.append(pictures)
+        return len(left) <= batches
+
+    choice = choose_views(training_set(noise()), "auto", may_encode)
+    assert choice.views == views_of(lies_within(changes))
+    said = f"in other lights. The time budget left no time to see whether they could as well be {unseen}."
+    assert choice.sentence.endswith(said)
+    assert left == [48, 32, 16, 48][: batches + 1]
+
+
+def test_a_look_ends_when_its_time_is_over() -> None:
+    choice = choose_views(training_set(noise()), "auto", lambda pictures: pictures > 32)
+    assert lies(choice) == (0, 1)
+    assert "no time" in choice.sentence
 
 
 def test_places_in_tiles_tell_nothing() -> None:

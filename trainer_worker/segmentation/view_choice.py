@@ -45,6 +45,13 @@ _SENTENCES = {
 }
 
 
+_TURNED = {UPSIDE_DOWN: "upside down", SWAPPED: "turned by a right angle"}
+
+#: Asked before each batch with the number of pictures that are left to encode for a view, of which some may be encoded
+#: already. False if there is no time. What it raises ends the choice.
+MayEncode = Callable[[int], bool]
+
+
 class ViewChoice(NamedTuple):
     """views: those to train on. sentence: what was done, for metrics.json. findings: what the caller should know."""
 
@@ -78,12 +85,12 @@ class TrainingSet:
         return not self.examples.tiles
 
 
-def choose_views(data: TrainingSet, mirror: Mirror, tell: Callable[[], None] = lambda: None) -> ViewChoice:
+def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lambda pictures: True) -> ViewChoice:
     """The views to train on. mirror: the option, which decides about left and right unless it is "auto".
 
     With "auto", first the names of the classes decide (mirroring.py), and then their places. The same examples give the
-    same choice, but for the rounding of features on another kind of machine.
-    tell: called for each batch that is encoded, and may raise.
+    same choice if there is time for it, but for the rounding of features on another kind of machine. Without the time
+    to look at a view, the pictures are not trained on in it.
     """
     mirrored = may_mirror(data.names[1:], mirror)
     findings: tuple[Finding, ...] = ()
@@ -91,29 +98,41 @@ def choose_views(data: TrainingSet, mirror: Mirror, tell: Callable[[], None] = l
         left, right = _classes_of_halves(data, axis=1)
         if left and right:
             mirrored, findings = False, (_of_sides(left[0], right[0]),)
-    changes = _changes(data, tell) if mirrored else 0
+    changes, unseen = _changes(data, may_encode) if mirrored else (0, "")
     views = views_of(lies_within(changes))
     lights = "" if max(views) < LIES else " Each was also shown in other lights."
-    return ViewChoice(views, _SENTENCES[changes] + lights, findings)
+    return ViewChoice(views, _SENTENCES[changes] + lights + unseen, findings)
 
 
-def _changes(data: TrainingSet, tell: Callable[[], None]) -> int:
-    """Which changes leave pictures as they could be, if mirroring them does."""
-    if not _looks_the_same(data, UPSIDE_DOWN, tell):
-        return MIRRORED
-    turned = SWAPPED if _looks_the_same(data, SWAPPED, tell) else 0
-    return MIRRORED | UPSIDE_DOWN | turned
+def _changes(data: TrainingSet, may_encode: MayEncode) -> tuple[int, str]:
+    """Which changes leave pictures as they could be, if mirroring them does, and what there was no time to see."""
+    changes = MIRRORED
+    for view in (UPSIDE_DOWN, SWAPPED):
+        looks_the_same = _looks_the_same(data, view, may_encode)
+        if looks_the_same is None:
+            return changes, f" The time budget left no time to see whether they could as well be {_TURNED[view]}."
+        if not looks_the_same:
+            break
+        changes |= view
+    return changes, ""
 
 
-def _looks_the_same(data: TrainingSet, view: int, tell: Callable[[], None]) -> bool:
-    """Whether the pictures of the set could as well stand in that view, by their features and by their masks."""
+def _looks_the_same(data: TrainingSet, view: int, may_encode: MayEncode) -> bool | None:
+    """Whether the pictures of the set could as well stand in that view, by their features and by their masks.
+
+    None if there is no time to see.
+    """
     if len(np.unique(data.groups)) < FEWEST_TELLING or (view == UPSIDE_DOWN and any(_classes_of_halves(data, axis=0))):
         return False
-    return view_likeness(data, view, tell) <= MOST_ALIKE
+    alike = view_likeness(data, view, may_encode)
+    return None if alike is None else alike <= MOST_ALIKE
 
 
-def view_likeness(data: TrainingSet, view: int, tell: Callable[[], None] = lambda: None) -> float:
-    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride."""
+def view_likeness(data: TrainingSet, view: int, may_encode: MayEncode = lambda pictures: True) -> float | None:
+    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride.
+
+    None if there is no time to compute it.
+    """
     some = _of_many_groups(data.groups, SAMPLED)
     rows = np.repeat(np.array(data.rows)[some], 2)
     views = np.tile([0, view], len(some))
@@ -121,10 +140,14 @@ def view_likeness(data: TrainingSet, view: int, tell: Callable[[], None] = lambd
         (rows[start : start + ENCODER_BATCH], views[start : start + ENCODER_BATCH])
         for start in range(0, len(rows), ENCODER_BATCH)
     ]
-    means = []
+    means, left = [], len(rows)
+    if not may_encode(left):
+        return None
     for maps in data.skips.batches(wanted):
         means.append(maps[-1].astype(np.float32).mean(axis=(1, 2)))
-        tell()
+        left -= len(means[-1])
+        if left and not may_encode(left):
+            return None
     features = np.concatenate(means)
     spread = features.std(axis=0) + 1e-3
     return likeness((features[::2] - features[1::2]) / spread, data.groups[some])
