@@ -80,9 +80,15 @@ class TrainingSet:
         return self.together[self.examples.owners[list(self.rows)]]
 
     @property
-    def shows_places(self) -> bool:
-        """Whether a place in an example is a place in its picture. In a tile it is not."""
-        return not self.examples.tiles
+    def is_grey(self) -> bool:
+        """Whether no example that trains has any colour."""
+        pictures = (self.examples.pictures[row] for row in self.rows)
+        return all(bool((picture == picture[..., :1]).all()) for picture in pictures)
+
+    def whole_mask(self, place: int) -> Any:
+        """The mask uint8 (h, w) of the picture that one of the rows comes from; of a cut picture a thinned one."""
+        row = self.rows[place]
+        return self.examples.thinned[self.examples.owners[row]] if self.examples.tiles else self.examples.masks[row]
 
 
 def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lambda pictures: True) -> ViewChoice:
@@ -99,8 +105,10 @@ def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lamb
         if left and right:
             mirrored, findings = False, (_of_sides(left[0], right[0]),)
     changes, unseen = _changes(data, may_encode) if mirrored else (0, "")
-    views = views_of(lies_within(changes))
-    lights = "" if max(views) < LIES else " Each was also shown in other lights."
+    is_grey = data.is_grey
+    views = views_of(lies_within(changes), is_grey)
+    grey = ", as grey as it is" if is_grey else ""
+    lights = f" Each was also shown in other lights{grey}." if max(views) >= LIES else ""
     return ViewChoice(views, _SENTENCES[changes] + lights + unseen, findings)
 
 
@@ -169,10 +177,8 @@ def likeness(changes: Any, groups: Any) -> float:
 def _classes_of_halves(data: TrainingSet, axis: int) -> tuple[list[str], list[str]]:
     """The classes that belong to the upper and to the lower half (axis 0), or to the left and the right one (axis 1).
 
-    The background belongs to neither, and tiles don't tell.
+    The background belongs to neither. Of tiles, the whole pictures tell.
     """
-    if not data.shows_places:
-        return [], []
     some = _of_many_groups(data.groups, SAMPLED_MASKS)
     means = _means(_middles(data, some, axis), data.groups[some])
     shown = (~np.isnan(means)).sum(axis=0)
@@ -203,21 +209,20 @@ def _of_many_groups(groups: Any, most: int) -> Any:
 
 
 def _middles(data: TrainingSet, some: Any, axis: int) -> Any:
-    """How far the middle of each class lies from that of the picture, in pixels along axis: float (n, classes).
+    """How far the middle of each class lies from that of the picture along axis, in parts of its side.
 
-    some: int (n,), places in data.rows. NaN where an example does not show the class.
+    float (n, classes), NaN where a picture does not show the class. some: int (n,), places in data.rows.
     """
     middles = []
     for place in some:
-        mask = data.examples.masks[data.rows[place]]
-        lines = np.moveaxis(mask, axis, 0)
+        lines = np.moveaxis(data.whole_mask(place), axis, 0)
         side_px = len(lines)
         numbered = np.arange(side_px)[:, None] * (UNLABELLED + 1) + lines
         pixels = np.bincount(numbered.ravel(), minlength=side_px * (UNLABELLED + 1)).reshape(side_px, -1)
         pixels = pixels[:, : len(data.names)]
         shown = pixels.sum(axis=0)
         sums = (np.arange(side_px) - (side_px - 1) / 2) @ pixels
-        middles.append(np.where(shown > 0, sums / np.maximum(1, shown), np.nan))
+        middles.append(np.where(shown > 0, sums / (side_px * np.maximum(1, shown)), np.nan))
     return np.array(middles)
 
 
