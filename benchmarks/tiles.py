@@ -29,8 +29,9 @@ from trainer_worker.attempt.job import Job, SilentReporter
 from trainer_worker.pictures.images import read_rgb
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.project.folder import ProjectFolder
-from trainer_worker.segmentation.folders import scan_mask_folders, whole_pair
+from trainer_worker.segmentation.folders import scan_mask_folders
 from trainer_worker.segmentation.scores import MaskTally
+from trainer_worker.segmentation.whole_pair import whole_pair
 
 DRAWN_PICTURES, DRAWN_SIDE_PX = 24, 512
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding, gravest_first
 from protocol.options import ClassificationOptions, SegmentationOptions
+from trainer_worker.classification.score_warnings import score_warnings
 from trainer_worker.classification.scores import ClassScores, Predictions, score_classes
 from trainer_worker.exporting.checks import ExportCheck, Exports, Unwritten
 from trainer_worker.pictures.flattening import OWN_RANGES
@@ -104,7 +105,7 @@ def classifier(answers: Answers, folder: Folder, sizes: Mapping[str, int], compa
     exports = _exports("held_out_accuracy", scores.accuracy, len(answers.truth), sizes)
     report = _report_on_photos(folder)
     score = _score(scores)
-    warnings = [*scores.warnings(), *report.warnings(), *exports.warnings()]
+    warnings = [*score_warnings(scores, is_mirrored=True), *report.warnings(), *exports.warnings()]
     most, right = answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == answers.truth
     threshold = choose_threshold(most, right)
     unknown = dataclasses.asdict(Unknown(threshold, share_kept(most, right, threshold), 0.31))

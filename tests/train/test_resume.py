@@ -25,6 +25,7 @@ from trainer_worker.pictures.images import Box, PictureReader, read_rgb
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
+from trainer_worker.segmentation.views import MIRRORED, lies_within, views_of
 
 SIZE = 64
 pytestmark = pytest.mark.usefixtures("saved_each_epoch")
@@ -47,7 +48,7 @@ def run_decoder(folder: Path, cut_in_epoch: int | None, rows: range = range(9)) 
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs])
     reporter = CuttingReporter("", 0 if cut_in_epoch is None else 3 * cut_in_epoch)
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE, seed=5)
-    data = MaskedFeatures(SkipFeatures(encoder, pictures, 2**28), masks, rows)
+    data = MaskedFeatures(SkipFeatures(encoder, pictures, 2**28), masks, rows, views_of(lies_within(MIRRORED)))
     try:
         history = fit_decoder(decoder, data, attempt_in(folder, options, reporter))
     except PowerCutError:

@@ -31,6 +31,7 @@ from trainer_worker.segmentation.scores import score_class_masks
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.train import train
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
+from trainer_worker.segmentation.views import MIRRORED, lies_within, views_of
 
 SIDE = 96
 NAMES = ["background", "red", "blue", "green"]  # nothing is green
@@ -91,7 +92,11 @@ def test_each_others_masks_teach_nothing(project: Path) -> None:
     decoder = unet.build_decoder([tuple(output.shape[1:]) for output in encoder.outputs], len(NAMES))
     features = SkipFeatures(encoder, examples.pictures, 2**28)
     wrong = np.roll(examples.masks, 1, axis=0)
-    fit_decoder(decoder, MaskedFeatures(features, wrong, range(14)), attempt_in(project / "control", OPTIONS))
+    fit_decoder(
+        decoder,
+        MaskedFeatures(features, wrong, range(14), views_of(lies_within(MIRRORED))),
+        attempt_in(project / "control", OPTIONS),
+    )
     unseen = range(14, 20)
     found, _ = MaskPredictor(unet.compose(encoder, decoder)).of_squares(examples.pictures[unseen])
     assert score_class_masks(wrong[unseen], found, NAMES).dice < 0.4

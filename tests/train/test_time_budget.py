@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.sample_tasks import hex_id
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.backbones.backbone import Backbone
+from trainer_worker.backbones.efficientnet_lite import LITE0
 from trainer_worker.classification import reading
 from trainer_worker.classification import train as classification
 from trainer_worker.classification.dataset import LEAST_READ_OF_CLASS, balanced_order
@@ -25,6 +28,7 @@ from trainer_worker.exporting.scoring import load_predictor
 from trainer_worker.segmentation import dataset, interim_model, publication
 from trainer_worker.segmentation import train as segmentation
 from trainer_worker.segmentation.folders import DECODE_BATCH
+from trainer_worker.segmentation.plan import SegmenterPlan
 
 #: A budget that no task of these tests uses up, on a busy machine either.
 PLENTY_S = 600
@@ -111,6 +115,42 @@ def test_a_budget_that_is_too_short_for_all_pictures_says_so(tmp_path: Path, mon
     assert final["end_reason"] == "budget"
     assert final["metrics"]["images"] == LEAST_READ_OF_CLASS * 3
     assert any("unread" in warning for warning in final["warnings"])
+
+
+class FinishedBefore(Attempt):
+    """An attempt whose task has an interim model already."""
+
+    @property
+    def wants_interim_model(self) -> bool:
+        return False
+
+
+#: As slow as ResNet50V2.
+SLOW = dataclasses.replace(LITE0, features_cost=7.9)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "image_size", "budget_s", "has_model", "has_time"),
+    [
+        (SLOW, 512, 0, False, True),
+        (SLOW, 512, 60, True, False),
+        (SLOW, 512, 600, True, True),
+        (LITE0, 224, 60, True, True),
+        (LITE0, 224, 120, False, True),
+        (LITE0, 224, 20, False, False),  # the first model comes first
+        (LITE0, 224, 20, True, True),
+    ],
+)
+def test_views_are_looked_at_in_a_small_share_of_the_budget(
+    tmp_path: Path, backbone: Backbone, image_size: int, budget_s: int, has_model: bool, has_time: bool
+) -> None:
+    (tmp_path / "project").mkdir()
+    options = SegmentationOptions(image_size=image_size, time_budget=budget_s)
+    attempt = attempt_in(tmp_path / "project", options)
+    if has_model:
+        attempt = FinishedBefore(attempt.job, attempt.reporter, tmp_path / "cache", 2)
+    may_encode = segmentation.time_to_encode(SegmenterPlan(100, 1, options, backbone, 1), attempt)
+    assert may_encode(48) is has_time
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from trainer_worker.optimization.epochs import History
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.skip_features import SkipFeatures
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
+from trainer_worker.segmentation.views import MIRRORED, lies_within, views_of
 
 SIZE = 64
 SHAPES = [(32, 32, 16), (16, 16, 24), (8, 8, 40), (4, 4, 112), (2, 2, 320)]
@@ -160,7 +161,7 @@ def fit(decoder: Any, folder: Path, stop_after: int = 0) -> History:
     skips = SkipFeatures(keras.Model(inputs, maps), pictures, 2**28)
     options = SegmentationOptions(epochs=3, batch_size=4, image_size=SIZE)
     attempt = attempt_in(folder, options, StoppingReporter(stop_after))
-    return fit_decoder(decoder, MaskedFeatures(skips, masks, range(6)), attempt)
+    return fit_decoder(decoder, MaskedFeatures(skips, masks, range(6), views_of(lies_within(MIRRORED))), attempt)
 
 
 class StoppingReporter(SilentReporter):

@@ -31,6 +31,7 @@ from trainer_worker.segmentation.unet_training import (
     rate_schedule,
     tally_of,
 )
+from trainer_worker.segmentation.views import MIRRORED, lies_within, views_of
 
 SIZE, PICTURES = 64, 8
 
@@ -71,7 +72,9 @@ def train(
     pictures = (random.integers(0, 80, (PICTURES, SIZE, SIZE, 3)) + 150 * masks[..., None]).astype(np.uint8)
     decoder = build_decoder([tuple(x.shape[1:]) for x in encoder.outputs])
     options = SegmentationOptions(epochs=4, batch_size=4, image_size=SIZE)
-    data = MaskedFeatures(SkipFeatures(encoder, pictures, 2**28), masks, range(PICTURES))
+    data = MaskedFeatures(
+        SkipFeatures(encoder, pictures, 2**28), masks, range(PICTURES), views_of(lies_within(MIRRORED))
+    )
     return fit_decoder(decoder, data, attempt_in(folder, options, reporter), end_by_s), decoder
 
 

@@ -16,7 +16,7 @@ from protocol.errors import FailureClass, TrainingError
 from tests.project_folders import open_project
 from tests.sample_tasks import hex_id, make_spec
 from tests.security.project_worker import ProjectWorker
-from trainer_worker.attempt.job import Cancelled, Job
+from trainer_worker.attempt.job import Cancelled, CancelOrder, Job
 from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.weights_files import WEIGHTS_FILES
 from trainer_worker.pictures.contents import sha256_of_path
@@ -151,6 +151,20 @@ def test_a_cancel_ends_the_hashing_of_weights(tmp_path: Path) -> None:
     settings = TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1)
     with pytest.raises(Cancelled):
         make_job(order(tmp_path, backbone="own:tiny"), open_project(tmp_path), settings, tell=cancel)
+
+
+def test_a_cancel_ends_the_second_hashing_of_weights_too(tmp_path: Path) -> None:
+    """They are hashed again when a network has been loaded from them."""
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "network.keras").write_bytes(b"a network of gigabytes")
+    settings = TrainerSettings(cache_dir=tmp_path, weights_dir=tmp_path, backbone_dir=tmp_path, threads=1)
+    cancel = CancelOrder()
+    job = make_job(order(tmp_path, backbone="own:tiny"), open_project(tmp_path), settings, tell=cancel.obey)
+    assert job.weights is not None
+    job.weights.refuse_if_changed()
+    cancel.give()
+    with pytest.raises(Cancelled):
+        job.weights.refuse_if_changed()
 
 
 def test_a_model_that_was_finished_earlier_needs_no_weights(tmp_path: Path) -> None:

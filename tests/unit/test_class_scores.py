@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from trainer_worker.classification.score_warnings import score_warnings
 from trainer_worker.classification.scores import Predictions, accuracy, balanced_accuracy, score_classes
 from trainer_worker.scores.intervals import NOT_ENOUGH
 
@@ -43,7 +44,7 @@ def test_scores_that_guesses_reach_are_said_to_prove_nothing(right: list[int], o
             np.r_[np.full(right[1], 1), np.full(of_each - right[1], 0)],
         ]
     )
-    warnings = score_classes(alone(truth, np.eye(2)[named]), ["a", "b"]).warnings()
+    warnings = score_warnings(score_classes(alone(truth, np.eye(2)[named]), ["a", "b"]), is_mirrored=True)
     assert [warning[: len(start)] for warning, start in zip(warnings, said, strict=True)] == said
 
 
@@ -91,8 +92,8 @@ def test_the_score_is_said_in_words() -> None:
 
 def test_a_class_that_nothing_was_recognised_of_is_a_warning() -> None:
     truth, named = np.repeat([0, 1, 2], [50, 50, 5]), np.repeat([0, 1, 1], [50, 50, 5])
-    (never,) = score_classes(alone(truth, np.eye(3)[named]), ["a", "b", "c\n<b>"]).warnings()
+    (never,) = score_warnings(score_classes(alone(truth, np.eye(3)[named]), ["a", "b", "c\n<b>"]), is_mirrored=True)
     assert never.startswith("The model never answers with these classes: c\\n<b> (5 pictures).")
     named[0] = 2
-    (missed,) = score_classes(alone(truth, np.eye(3)[named]), ["a", "b", "c"]).warnings()
+    (missed,) = score_warnings(score_classes(alone(truth, np.eye(3)[named]), ["a", "b", "c"]), is_mirrored=True)
     assert missed.startswith("No picture of these classes was recognised: c (5 pictures).")

@@ -71,17 +71,39 @@ def test_a_check_says_the_same_as_the_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "most_bytes", "is_mirrored"), [(OTHERS, 1000, True), (SIDES, 1000, False), (OTHERS, 0, False)]
+    ("labels", "mirror", "most_bytes", "is_mirrored", "codes"),
+    [
+        (OTHERS, "auto", 1000, True, []),
+        (SIDES, "auto", 1000, False, ["not_mirrored"]),
+        (OTHERS, "auto", 0, False, []),
+        (SIDES, "always", 1000, True, ["mirrored_sides"]),
+        (SIDES, "always", 0, False, []),
+        (SIDES, "auto", 0, False, []),
+    ],
 )
 def test_a_model_is_said_to_know_mirrored_pictures_only_if_it_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: tuple[str, ...], most_bytes: int, is_mirrored: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    labels: tuple[str, ...],
+    mirror: Mirror,
+    most_bytes: int,
+    is_mirrored: bool,
+    codes: list[str],
 ) -> None:
-    """A large folder has no room for varied views; then mirror=never is no advice."""
+    """A large folder has no room for varied views. Then no option changes anything, and none is advised."""
     monkeypatch.setattr(reading_file, "VARY_UP_TO_BYTES", most_bytes)
     monkeypatch.setattr(reading_file, "features_of_rows", lambda *_: None)
     monkeypatch.setattr(reading_file, "varied_view", lambda data, *_: data.plain)
     folders = SimpleNamespace(labels=labels, files=[Path("0.png")])
     data = SimpleNamespace(plain=FeatureView(np.zeros((1, 2, 2, 2)), np.zeros((1, 2))), folders=folders)
-    reading = Reading(cast(Any, folders), cast(Any, None), attempt_in(tmp_path, ClassificationOptions()))
+    reading = Reading(cast(Any, folders), cast(Any, None), attempt_in(tmp_path, ClassificationOptions(mirror=mirror)))
+    assert not reading.findings  # nor is anything said of a head that is trained alone, which asks for no views
     reading.views(cast(Dataset, data), np.array([0]))
     assert reading.is_mirrored is is_mirrored
+    assert [each.code for each in reading.findings] == codes
+
+
+def test_a_check_promises_no_mirrored_pictures() -> None:
+    """It can't know whether there will be room for them."""
+    (foreseen,) = mirror_findings(SIDES, "always")
+    assert "mirror=always lets training show their pictures mirrored" in foreseen.sentence

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainer_worker.pictures.user_files import UserFiles
-from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders, whole_pair
+from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
 from trainer_worker.segmentation.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
+from trainer_worker.segmentation.whole_pair import whole_pair
 
 SIDE = 64
 
@@ -79,7 +80,9 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
     with whole_pair(folders, folders.pairs[0], SIDE) as (picture, mask):
         assert picture.shape == (150, 200, 3)
         cut = {(picture[tile.window].tobytes(), mask[tile.window].tobytes()) for tile in tiles(150, 200, SIDE)}
+        np.testing.assert_array_equal(examples.thinned[0], mask[1::3, 1::3])  # of 200 columns, 96 are enough
     assert {(p.tobytes(), m.tobytes()) for p, m in zip(examples.pictures[:5], examples.masks[:5], strict=True)} < cut
+    assert [mask.shape for mask in examples.thinned] == [(50, 67), (50, 67), (64, 64), (32, 50)]
     again = read_pairs(
         scan_mask_folders(UserFiles.at(tmp_path)), Cutting(SIDE, tiles=5, seed=7), 1, lambda fraction: None
     )

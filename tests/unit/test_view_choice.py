@@ -60,11 +60,9 @@ def masks_of(*boxes: tuple[slice, slice]) -> Any:
 NAMES = ("background", "one", "two")
 
 
-def training_set(
-    pictures: Any, masks: Any = None, together: Any = None, tiles: int = 0, names: Sequence[str] = NAMES
-) -> TrainingSet:
+def training_set(pictures: Any, masks: Any = None, together: Any = None, names: Sequence[str] = NAMES) -> TrainingSet:
     masks = masks_of((slice(4, 12), slice(4, 12))) if masks is None else masks
-    examples = Examples(pictures, masks, np.arange(PICTURES), np.zeros((PICTURES, 16, 16, 3), np.uint8), tiles=tiles)
+    examples = Examples(pictures, masks, np.arange(PICTURES), np.zeros((PICTURES, 16, 16, 3), np.uint8))
     groups = np.arange(PICTURES) if together is None else together
     return TrainingSet(PlainFeatures(pictures), examples, range(PICTURES), groups, names)
 
@@ -128,11 +126,10 @@ def test_classes_that_differ_by_side_are_not_mirrored_unless_the_caller_says_so(
     assert not asked.findings
 
 
-@pytest.mark.parametrize("tiles", [0, 4])
-def test_classes_whose_names_differ_by_side_are_not_mirrored(tiles: int) -> None:
+def test_classes_whose_names_differ_by_side_are_not_mirrored() -> None:
     """The report on the folder says so before a pixel is read, see mirror_findings."""
     names = ("background", "left lung", "right lung")
-    choice = choose_views(training_set(noise(), masks_of(LEFT, RIGHT), tiles=tiles, names=names), "auto")
+    choice = choose_views(training_set(noise(), masks_of(LEFT, RIGHT), names=names), "auto")
     assert lies(choice) == (0,)
     assert not choice.findings
 
@@ -181,17 +178,62 @@ def test_pixels_that_nobody_labelled_have_no_place() -> None:
 
 
 def test_a_cancel_ends_the_choice() -> None:
-    def cancel() -> None:
+    def cancel(pictures: int) -> bool:
         raise Cancelled
 
     with pytest.raises(Cancelled):
         choose_views(training_set(noise()), "auto", cancel)
 
 
-def test_places_in_tiles_tell_nothing() -> None:
-    assert lies(choose_views(training_set(noise(), masks_of(LEFT, RIGHT), tiles=4), "auto")) == EVERY_LIE
-    assert lies(choose_views(training_set(noise(), masks_of(TOP), tiles=4), "auto")) == EVERY_LIE
-    assert lies(choose_views(training_set(under_a_sky(), tiles=4), "auto")) == (0, 1)
+@pytest.mark.parametrize(
+    ("batches", "changes", "unseen"),
+    [(0, MIRRORED, "upside down"), (3, MIRRORED | UPSIDE_DOWN, "turned by a right angle")],
+)
+def test_pictures_are_not_turned_where_there_is_no_time_to_see_whether_they_may_be(
+    batches: int, changes: int, unseen: str
+) -> None:
+    left: list[int] = []
+
+    def may_encode(pictures: int) -> bool:
+        left.append(pictures)
+        return len(left) <= batches
+
+    choice = choose_views(training_set(noise()), "auto", may_encode)
+    assert choice.views == views_of(lies_within(changes))
+    said = f"in other lights. The time budget left no time to see whether they could as well be {unseen}."
+    assert choice.sentence.endswith(said)
+    assert left == [48, 32, 16, 48][: batches + 1]
+
+
+def test_a_look_ends_when_its_time_is_over() -> None:
+    choice = choose_views(training_set(noise()), "auto", lambda pictures: pictures > 32)
+    assert lies(choice) == (0, 1)
+    assert "no time" in choice.sentence
+
+
+def cut(pictures: Any, masks: Any) -> TrainingSet:
+    """Two tiles of each picture, each of them full of class 1. masks: of the whole pictures."""
+    owners, tiles = np.repeat(np.arange(PICTURES), 2), np.ones((2 * PICTURES, SIDE, SIDE), np.uint8)
+    small = np.zeros((PICTURES, 16, 16, 3), np.uint8)
+    examples = Examples(np.repeat(pictures, 2, axis=0), tiles, owners, small, tiles=2, thinned=list(masks))
+    return TrainingSet(PlainFeatures(examples.pictures), examples, range(len(owners)), np.arange(PICTURES), NAMES)
+
+
+def test_of_tiles_the_places_in_their_pictures_tell() -> None:
+    middle = masks_of((slice(4, 12), slice(4, 12)))
+    assert lies(choose_views(cut(noise(), middle), "auto")) == EVERY_LIE
+    assert lies(choose_views(cut(under_a_sky(), middle), "auto")) == (0, 1)
+    assert lies(choose_views(cut(noise(), masks_of(TOP)), "auto")) == (0, 1)
+    choice = choose_views(cut(noise(), masks_of(LEFT, RIGHT)), "auto")
+    assert lies(choice) == (0,)
+    assert "'one' lies in the left half" in choice.findings[0].sentence
+
+
+def test_a_set_whose_pictures_have_several_sizes_shows_its_places() -> None:
+    left, right = masks_of(LEFT, RIGHT), [mask[:, ::-1].repeat(3, axis=0) for mask in masks_of(LEFT, RIGHT)]
+    wide = [np.tile(mask, (1, 2)) for mask in masks_of(TOP)]
+    assert lies(choose_views(cut(noise(), [*left[:12], *right[12:]]), "auto")) == EVERY_LIE
+    assert lies(choose_views(cut(noise(), [*masks_of(TOP)[:12], *wide[12:]]), "auto")) == (0, 1)
 
 
 def test_fewer_lies_leave_room_for_more_lights() -> None:
@@ -218,6 +260,18 @@ def test_a_light_changes_colours_and_no_places() -> None:
     assert (shown != picture_in(2 * LIES, picture, row=3)).any()
     other_side = picture_in(LIES | MIRRORED, picture, row=3)
     assert len(np.unique(other_side[:4, 8:].reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_set_of_grey_pictures_stays_grey() -> None:
+    grey = under_a_sky()[..., :1].repeat(3, axis=-1)
+    choice = choose_views(training_set(grey), "auto")
+    assert choice.views == views_of((0, 1), is_grey=True)
+    assert choice.sentence.endswith("Each was also shown in other lights, as grey as it is.")
+    shown = [picture_in(view, grey[3], row=3) for view in choice.views]
+    assert all((picture == picture[..., :1]).all() for picture in shown)
+    assert len({picture.mean() for picture in shown[::2]}) == 4  # and its lights differ
+    grey[20, 5, 5] += np.array([0, 0, 9], np.uint8)
+    assert choose_views(training_set(grey), "auto").views == views_of((0, 1))
 
 
 def test_likeness_of_changes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +105,21 @@ class Epoch:
 
 class Cancelled(Exception):  # noqa: N818 - an order that unwinds the trainer, not an error
     """Raised by `Reporter.step` when the task has been cancelled. A trainer does not catch it."""
+
+
+class CancelOrder:
+    """Whether an attempt has been cancelled. Any thread may ask, and what is kept from task to task may hold it."""
+
+    def __init__(self) -> None:
+        self._given = threading.Event()
+
+    def give(self) -> None:
+        self._given.set()
+
+    def obey(self) -> None:
+        """Raise Cancelled if the order has been given."""
+        if self._given.is_set():
+            raise Cancelled
 
 
 class Reporter(Protocol):

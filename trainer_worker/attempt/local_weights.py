@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocol.errors import TrainingError
 from trainer_worker.pictures.contents import sha256_of_path
+from trainer_worker.project.origin import Tell, nothing
 
 
 @dataclass(frozen=True)
@@ -17,23 +17,25 @@ class LocalWeights:
     sha256: of the file, or of all files of the folder. It is computed once for each task, and all that the task keeps
     (features, checkpoints, the model's fingerprint) names the weights by it. The operator may exchange the weights
     during the task, so `refuse_if_changed` is called whenever they have been loaded.
+    tell: called for each part that is hashed, in any thread. An exception from it ends the hashing, which takes seconds
+    for each gigabyte. It must hold nothing of the task, because backbones are kept from task to task.
     """
 
     path: Path
     sha256: str
+    tell: Tell = field(default=nothing, compare=False, repr=False)
 
     @classmethod
-    def at(cls, path: Path, tell: Callable[[], None] = lambda: None) -> LocalWeights:
-        """The weights as they are now. Raises TrainingError unsupported_option if they can't be read.
-
-        tell: called for each part that is hashed. An exception from it ends the hashing, which takes seconds for each
-        gigabyte.
-        """
-        return cls(path, _sha256(path, lambda _: tell()))
+    def at(cls, path: Path, tell: Tell = nothing) -> LocalWeights:
+        """The weights as they are now. Raises TrainingError unsupported_option if they can't be read."""
+        return cls(path, _sha256(path, tell), tell)
 
     def refuse_if_changed(self) -> None:
-        """Raise TrainingError unsupported_option if the weights have changed since. Call it after loading them."""
-        if _sha256(self.path) != self.sha256:
+        """Raise TrainingError unsupported_option if the weights have changed since, or what `tell` raises.
+
+        Call it after loading them.
+        """
+        if _sha256(self.path, self.tell) != self.sha256:
             raise TrainingError(
                 "unsupported_option",
                 f"{self.path} has changed since the task began, so the task could mix features of two networks; post "
@@ -41,9 +43,9 @@ class LocalWeights:
             )
 
 
-def _sha256(path: Path, on_chunk: Callable[[bytes], object] = lambda chunk: None) -> str:
+def _sha256(path: Path, tell: Tell) -> str:
     try:
-        return sha256_of_path(path, on_chunk)
+        return sha256_of_path(path, lambda _: tell())
     except OSError as error:
         raise TrainingError(
             "unsupported_option",

@@ -27,7 +27,7 @@ class Backbone:
     #: 255, preprocessing inside, to float32 (n, h, w, features). The bundled ones give a map with a cell for each 32
     #: pixels; a network that gives one vector has a map of one cell. Batch normalizations are frozen, and nothing is
     #: random (docs/choices.md, "Batch normalization stays frozen"). Raises TrainingError or RuntimeError if the weights
-    #: are missing or wrong.
+    #: are missing or wrong, and Cancelled while it hashes weights of the operator's.
     build: Callable[[int], Any] = field(compare=False)
     #: The last layer of the trunk; fine-tuning trains the layers after it. They work on the smallest maps, have many of
     #: the weights and take a small part of the time. None: no layer of the network is trained, only the head.

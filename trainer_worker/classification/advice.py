@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from protocol.data_report import DataReport, Finding, Severity, finding
+from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.folders import ClassFolders
@@ -44,9 +44,6 @@ class Advice:
     learning_curve: dict[str, Any] | None
     suspect_labels: Sequence[dict[str, Any]]
     findings: Sequence[Finding]
-
-    def added_to(self, report: DataReport) -> DataReport:
-        return report.with_findings(self.findings)
 
 
 NO_ADVICE = Advice(None, (), ())

@@ -13,9 +13,9 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.classification.confidence import measure_confidence
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.kind import KIND
-from trainer_worker.classification.mixed_up import mixed_up_warnings
 from trainer_worker.classification.record import TrainedClassifier, describe_model, describe_training
 from trainer_worker.classification.report import HELD_OUT_ACCURACY
+from trainer_worker.classification.score_warnings import score_warnings
 from trainer_worker.classification.scores import (
     ClassScores,
     Predictions,
@@ -47,8 +47,8 @@ def publish_classifier(
     score = functools.partial(accuracy, classes[split.held_out])
 
     def describe(exports: Exports, warnings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        mixed = mixed_up_warnings(scores, trained.is_mirrored)
-        described = dataclasses.replace(trained, warnings=[*scores.warnings(), *mixed, *trained.warnings, *warnings])
+        said = score_warnings(scores, trained.is_mirrored)
+        described = dataclasses.replace(trained, warnings=[*said, *trained.warnings, *warnings])
         report = exports.report()
         metrics, manifest = describe_training(described, scores, report), describe_model(described, scores, report)
         return metrics | confidence.report(), manifest | confidence.facts()

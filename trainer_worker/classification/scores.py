@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from protocol.text import printable
-from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.reporting.figures import percent_in_words, percent_range
+from trainer_worker.reporting.figures import percent_range
 from trainer_worker.scores.intervals import NOT_ENOUGH, effective_number, wilson
 
 #: An interval of the recall of a class that is wider than this does not tell whether the class is recognised. With
@@ -20,8 +18,6 @@ from trainer_worker.scores.intervals import NOT_ENOUGH, effective_number, wilson
 WIDEST_OF_CLASS = 0.4
 #: The same for the accuracy. With nine of ten right it takes 40 pictures to be narrower.
 WIDEST = 0.2
-#: Classes that a warning names.
-MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -83,57 +79,6 @@ class ClassScores:
                 f"{likely} will be."
             )
         return f"{_of_ten(self.accuracy)} new photos of this kind will be recognised: {likely}."
-
-    def warnings(self) -> list[str]:
-        """What the person with the photos should know of the scores."""
-        guesses = self._not_better_than_guesses()
-        return [*(guesses or ([] if self.enough else [self.sentence()])), *self._not_recognised()]
-
-    def _not_recognised(self) -> list[str]:
-        """Classes that the model does not know although pictures of them were there to tell."""
-        missed = [entry for entry in self.per_class if entry["support"] and not entry["recall"]]
-        never = [entry for entry in missed if not entry["predicted"]]
-        missed = [entry for entry in missed if entry["predicted"]]
-        found = []
-        if never:
-            found.append(
-                f"The model never answers with these classes: {_named(never)}. Add pictures of them, and see whether "
-                "they can be told from the others."
-            )
-        if missed:
-            found.append(
-                f"No picture of these classes was recognised: {_named(missed)}. Add pictures of them, and see whether "
-                "their folders hold what their names say."
-            )
-        return found
-
-    def _not_better_than_guesses(self) -> list[str]:
-        """A warning if guessing may explain the scores.
-
-        Guessing has a balanced accuracy of 1/classes on average, however often it predicts each class. The spread is
-        that of a guesser who predicts all classes equally often: with many pictures, one guesser in forty scores more
-        than two spreads above the average.
-        """
-        supports = [entry["support"] for entry in self.per_class if entry["support"]]
-        chance = 1 / len(supports)
-        spread = chance * math.sqrt(sum(chance * (1 - chance) / support for support in supports))
-        reached = chance + 2 * spread
-        if self.balanced_accuracy > reached:
-            return []
-        if reached >= 1:
-            return [
-                f"The {sum(supports)} pictures that score the model are too few to tell a good one from guesses. Add "
-                "pictures."
-            ]
-        return [
-            f"The {sum(supports)} pictures that score the model can't tell it from guesses: its balanced accuracy is "
-            f"{percent_in_words(self.balanced_accuracy)}, guesses reach up to {percent_in_words(reached)}. See whether "
-            "the class folders hold what their names say, and add pictures."
-        ]
-
-
-def _named(entries: Sequence[dict[str, Any]]) -> str:
-    return some_of([f"{printable(entry['label'])} ({entry['support']} pictures)" for entry in entries], most=MOST_NAMED)
 
 
 def _of_ten(share: float) -> str:

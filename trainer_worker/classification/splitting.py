@@ -15,7 +15,6 @@ from protocol.text import printable
 from trainer_worker.classification.dataset import Dataset
 from trainer_worker.classification.folders import ClassFolders
 from trainer_worker.layouts.count_findings import FEW_SCORED, MOST_NAMED, count_findings
-from trainer_worker.layouts.mirroring import mirror_findings
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.pictures.copies import (
     Copies,
@@ -115,16 +114,16 @@ def split_dataset(
     if folds is not None and folds.max() < 1:  # all other pictures are in several classes, and never score
         folds = None
     partition = Partition(split, copies, folds)
-    return partition, _report(data, partition, [*of_split, *mirror_findings(folders.labels, options.mirror)])
+    return partition, _report(data, partition, of_split)
 
 
-def _report(data: Dataset, partition: Partition, further: list[Finding]) -> DataReport:
+def _report(data: Dataset, partition: Partition, of_split: list[Finding]) -> DataReport:
     folders, split, copies = data.folders, partition.split, partition.copies
     found = [
         *folders.findings,
         *unreadable_findings(data.unreadable),
         *copies_findings(copies, folders.classes),
-        *further,
+        *of_split,
         *_not_scored(data, partition.scored),
         *_few_different(folders.classes, copies, partition.scored, folders.labels),
         *count_findings(*folders.trained_and_scored()),

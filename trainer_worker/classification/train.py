@@ -74,8 +74,9 @@ def train(attempt: Attempt) -> TrainingResult:
 
     stages.enter("advice")
     advice = advise(data, partition.copies.together, options.seed, lambda: attempt.reporter.step(0.0))
-    attempt.also_found(advice.findings)
-    warnings = advice.added_to(report).warnings()
+    report = report.with_findings([*reading.findings, *advice.findings])
+    attempt.found(report)
+    warnings = report.warnings()
     if data.unread:
         warnings.append(f"The time budget left {data.unread} of {images} pictures unread.")
 

@@ -19,7 +19,10 @@ def may_mirror(labels: Sequence[str], mirror: Mirror) -> bool:
 
 
 def mirror_findings(labels: Sequence[str], mirror: Mirror) -> list[Finding]:
-    """Findings about labels that say they are mirror images. mirror=never leaves nothing to say."""
+    """Findings about labels that say they are mirror images. mirror=never leaves nothing to say.
+
+    A check says them before it is known whether training varies pictures at all, so they are true in either case.
+    """
     pairs = opposite_sides(labels) if mirror != "never" else []
     if not pairs:
         return []
@@ -30,7 +33,7 @@ def mirror_findings(labels: Sequence[str], mirror: Mirror) -> list[Finding]:
             finding(
                 "mirrored_sides",
                 Severity.WARNING,
-                f"{mirror_images} As mirror=always asks, their pictures are also shown mirrored, under the same class.",
+                f"{mirror_images} mirror=always lets training show their pictures mirrored, too, under the same class.",
                 "Post mirror=auto unless a mirrored picture of one class still shows that class.",
             )
         ]

@@ -6,8 +6,6 @@ if the project has a classes.txt.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import math
 import time
 from collections import Counter
@@ -28,10 +26,10 @@ from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.tree import Tree, walk
-from trainer_worker.pictures.decoding_budget import UNLIMITED, DecodingBudget
+from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
 from trainer_worker.pictures.headers import Headers, read_headers
-from trainer_worker.pictures.images import PictureReader, UnreadableImageError, image_size, read_rgb
+from trainer_worker.pictures.images import PictureReader, UnreadableImageError, read_rgb
 from trainer_worker.pictures.likeness import Thumbnail, thumbnail
 from trainer_worker.pictures.user_files import SkippedFile, UserFiles
 from trainer_worker.segmentation.classes import (
@@ -44,10 +42,11 @@ from trainer_worker.segmentation.classes import (
     unknown_values,
 )
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
-from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of, whole_bytes_of
+from trainer_worker.segmentation.mask_sources import MaskedPicture, MaskMeaning, read_mask_of
 from trainer_worker.segmentation.set_rule import decide_rule
 from trainer_worker.segmentation.tile_choice import AUTO, choose_tiles
-from trainer_worker.segmentation.tiles import choose, tiled_size
+from trainer_worker.segmentation.tiles import choose, thinned
+from trainer_worker.segmentation.whole_pair import whole_pair
 
 MIN_PAIRS = 4
 DECODE_BATCH = 16
@@ -216,7 +215,8 @@ class Examples:
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
     owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. thumbnails: uint8 (pairs,
     16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time. tiles: how many were
-    wanted of each picture; 0 for pictures that were scaled down.
+    wanted of each picture; 0 for pictures that were scaled down. thinned: where examples are tiles, the mask of each
+    pair, of which only every k-th row and column is left, see tiles.thinned.
     """
 
     pictures: Any
@@ -225,6 +225,7 @@ class Examples:
     thumbnails: Any
     unread: int = 0
     tiles: int = 0
+    thinned: Sequence[Any] = ()
 
     def rows_of(self, pairs: Any) -> list[int]:
         """The rows of the examples that come from these pairs. pairs: indexes in folders.pairs."""
@@ -269,7 +270,7 @@ def read_pairs(
     masks = np.empty((most, side_px, side_px), np.uint8)
     readable: list[MaskedPicture] = []
     owners: list[int] = []
-    thumbnails: list[Thumbnail] = []
+    wholes: list[_Whole] = []
     unknown: list[tuple[str, Sequence[float]]] = []
     unread = len(pairs)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
@@ -289,7 +290,7 @@ def read_pairs(
                 for picture, mask in found.squares:
                     pictures[len(owners)], masks[len(owners)] = picture, mask
                     owners.append(len(readable))
-                thumbnails.append(found.thumbnail)
+                wholes.append(found.whole)
                 readable.append(pairs[number])
             on_read(min(1.0, (start + DECODE_BATCH) / len(pairs)))
     if unknown:
@@ -300,7 +301,9 @@ def read_pairs(
     if not pictures_with(masks, len(folders.classes.names))[:, 1:].any():
         raise _no_foreground(folders)
     owned = np.array(owners, np.int64)
-    return Examples(pictures[: len(owners)], masks, owned, np.array(thumbnails), unread, wanted)
+    thumbnails = np.array([whole.thumbnail for whole in wholes])
+    thin = [whole.mask for whole in wholes] if wanted else []
+    return Examples(pictures[: len(owners)], masks, owned, thumbnails, unread, wanted, thin)
 
 
 def _decide_rules(folders: MaskFolders, threads: int, on_step: Callable[[], None]) -> None:
@@ -338,11 +341,18 @@ def _no_foreground(folders: MaskFolders) -> TrainingError:
     )
 
 
+class _Whole(NamedTuple):
+    """What is kept of a whole pair. mask: thinned."""
+
+    thumbnail: Thumbnail
+    mask: Any
+
+
 class _PairExamples(NamedTuple):
     """What one pair yields. squares: pictures and masks, (S, S) each."""
 
     squares: list[tuple[Any, Any]]
-    thumbnail: Thumbnail
+    whole: _Whole
 
 
 def _examples(
@@ -354,40 +364,18 @@ def _examples(
             picture = read_rgb(folders.reader, pair.picture, (side_px, side_px))
             mask = read_mask_of(folders.reader, pair, (side_px, side_px), folders.meaning)
             squares = [(picture, mask)] if (mask != UNLABELLED).any() else []
-            small = thumbnail(picture)
+            whole = _Whole(thumbnail(picture), None)
         else:
             with whole_pair(folders, pair, side_px) as (picture, mask):
                 random = np.random.default_rng((cutting.seed, number))  # does not depend on other threads
                 chosen = choose(mask, side_px, tiles, random)
                 # Copies, because views would keep every whole picture of a batch in memory.
                 squares = [(picture[tile.window].copy(), mask[tile.window].copy()) for tile in chosen]
-                small = thumbnail(picture)
+                whole = _Whole(thumbnail(picture), thinned(mask).copy())
         if not squares:
             raise UnreadableImageError(
                 pair.mask_file(folders.reader), f"every pixel is {UNLABELLED}, which stands for no label"
             )
-        return _PairExamples(squares, small)
+        return _PairExamples(squares, whole)
     except (UnreadableImageError, UnknownClassError) as error:
         return error
-
-
-@contextlib.contextmanager
-def whole_pair(folders: MaskFolders, pair: MaskedPicture, side_px: int) -> Iterator[tuple[Any, Any]]:
-    """A picture uint8 (h, w, 3) and its mask uint8 (h, w) at the picture's own size, with no side below side_px.
-
-    Memory for both is reserved while the block runs. Raises UnreadableImageError, UnknownClassError.
-    """
-    reader = folders.reader
-    size = tiled_size(*image_size(reader, pair.picture), side_px)
-    pixels, most = size[0] * size[1], reader.budget.most_bytes
-    needed = whole_bytes_of(reader, pair, size)
-    if needed > most:
-        raise UnreadableImageError(
-            pair.picture,
-            f"at its own size, for tiles, it has {pixels / 1e6:.1f} megapixels and takes {needed // 1024**2:,} MB of "
-            f"memory with its mask, of which {most // 1024**2} may be used; cut it into smaller pictures",
-        )
-    with reader.budget.reserved(needed):
-        granted = dataclasses.replace(reader, budget=UNLIMITED)
-        picture = read_rgb(granted, pair.picture, size)
-        yield picture, read_mask_of(granted, pair, size, folders.meaning)

@@ -83,6 +83,16 @@ class SegmenterPlan:
         """The seconds to keep for exporting, checking and publishing the interim model."""
         return FINISHING_MARGIN * sum(stage.expected_s for stage in self._interim_finishing())
 
+    def encoding_s(self, pictures: float) -> float:
+        """The seconds to encode so many pictures in one view."""
+        return pictures * ENCODE_S_PER_PICTURE * self.backbone.features_cost * self._size
+
+    def first_steps_s(self, steps: int) -> float:
+        """The seconds of the first optimizer steps, in which each picture that is drawn has to be encoded."""
+        trained = math.ceil((self.pairs - self._held_out) * self.tiles)
+        pictures = steps * batch_size_for(trained, self.options)
+        return TRAIN_START_S + steps * TRAIN_S_PER_STEP + self.encoding_s(pictures) + self._decoding_s(pictures)
+
     @property
     def _held_out(self) -> float:
         return float(Wanted(self.options.validation_split, LEAST_HELD_OUT).of(self.pairs))
@@ -96,13 +106,13 @@ class SegmenterPlan:
         trained = (self.pairs - self._held_out) * self.tiles
         epochs = planned_epochs(math.ceil(trained), self.options)
         steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), self.options))
-        encode_s = self._encodings(trained, epochs) * ENCODE_S_PER_PICTURE * self.backbone.features_cost
-        decode_s = epochs * (TRAIN_S_PER_PICTURE + (self.channels - 1) * TRAIN_S_PER_PICTURE_AND_CHANNEL)
-        of_pictures_s = trained * (encode_s + decode_s) * self._size
-        return (
-            PlannedStage("read", self.pairs * READ_S_PER_PICTURE * self.tiles),
-            PlannedStage("train", TRAIN_START_S + steps * TRAIN_S_PER_STEP + of_pictures_s),
-        )
+        encode_s = self.encoding_s(trained * self._encodings(trained, epochs))
+        train_s = TRAIN_START_S + steps * TRAIN_S_PER_STEP + encode_s + self._decoding_s(trained * epochs)
+        return PlannedStage("read", self.pairs * READ_S_PER_PICTURE * self.tiles), PlannedStage("train", train_s)
+
+    def _decoding_s(self, pictures: float) -> float:
+        """The seconds to train the decoder on so many pictures."""
+        return pictures * (TRAIN_S_PER_PICTURE + (self.channels - 1) * TRAIN_S_PER_PICTURE_AND_CHANNEL) * self._size
 
     def _encodings(self, trained: float, epochs: int) -> float:
         """How often each picture is encoded. Views that do not fit into memory are encoded again in each epoch."""

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from trainer_worker.pictures.images import UnreadableImageError, picture_changed
 from trainer_worker.segmentation.decisions import BATCH, decide, decide_by_tiles
-from trainer_worker.segmentation.folders import MaskFolders, whole_pair
+from trainer_worker.segmentation.folders import MaskFolders
+from trainer_worker.segmentation.whole_pair import whole_pair
 
 #: Outputs are kept up to this size, and the exported files are compared with them.
 CHECK_MEMORY_BYTES = 512 * 1024**2

@@ -20,6 +20,8 @@ from trainer_worker.segmentation.classes import UNLABELLED
 LEAST_OVERLAP = 0.25
 #: This share of the tiles to train on has foreground, if there are enough of such tiles.
 FOREGROUND_SHARE = 0.75
+#: Of the mask of a picture that is cut, so many rows and columns are kept at most.
+THINNED_PX = 96
 
 
 class Tile(NamedTuple):
@@ -65,6 +67,12 @@ def part_that_counts(tile: Tile, output: Any) -> Any:
     (rows, columns), (window_rows, window_columns) = tile.answers_for, tile.window
     top, left = window_rows.start, window_columns.start
     return output[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def thinned(mask: Any) -> Any:
+    """Every k-th row and column of a mask (h, w), so that at most THINNED_PX of each are left. It tells places."""
+    k = -(-max(mask.shape) // THINNED_PX)
+    return mask[k // 2 :: k, k // 2 :: k]
 
 
 def choose(mask: Any, side: int, most: int, random: np.random.Generator) -> Sequence[Tile]:

@@ -28,7 +28,7 @@ from trainer_worker.segmentation.losses import (
     dice_and_cross_entropy,
 )
 from trainer_worker.segmentation.skip_features import SkipFeatures
-from trainer_worker.segmentation.views import MIRRORED, laid, lies_within, views_of
+from trainer_worker.segmentation.views import laid
 
 #: Few pictures train for as many epochs as show this many pictures, within these bounds (docs/choices.md, "Epochs of a
 #: segmenter").
@@ -56,7 +56,7 @@ class MaskedFeatures:
     skips: SkipFeatures
     masks: Any
     rows: Sequence[int]
-    views: Sequence[int] = views_of(lies_within(MIRRORED))
+    views: Sequence[int]
 
     def batches(self, count: int, random: np.random.Generator) -> Iterator[tuple[list[Any], Any]]:
         """One epoch in `count` batches: feature maps and masks as tensors.

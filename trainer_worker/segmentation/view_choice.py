@@ -45,6 +45,13 @@ _SENTENCES = {
 }
 
 
+_TURNED = {UPSIDE_DOWN: "upside down", SWAPPED: "turned by a right angle"}
+
+#: Asked before each batch with the number of pictures that are left to encode for a view, of which some may be encoded
+#: already. False if there is no time. What it raises ends the choice.
+MayEncode = Callable[[int], bool]
+
+
 class ViewChoice(NamedTuple):
     """views: those to train on. sentence: what was done, for metrics.json. findings: what the caller should know."""
 
@@ -73,17 +80,23 @@ class TrainingSet:
         return self.together[self.examples.owners[list(self.rows)]]
 
     @property
-    def shows_places(self) -> bool:
-        """Whether a place in an example is a place in its picture. In a tile it is not."""
-        return not self.examples.tiles
+    def is_grey(self) -> bool:
+        """Whether no example that trains has any colour."""
+        pictures = (self.examples.pictures[row] for row in self.rows)
+        return all(bool((picture == picture[..., :1]).all()) for picture in pictures)
+
+    def whole_mask(self, place: int) -> Any:
+        """The mask uint8 (h, w) of the picture that one of the rows comes from; of a cut picture a thinned one."""
+        row = self.rows[place]
+        return self.examples.thinned[self.examples.owners[row]] if self.examples.tiles else self.examples.masks[row]
 
 
-def choose_views(data: TrainingSet, mirror: Mirror, tell: Callable[[], None] = lambda: None) -> ViewChoice:
+def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lambda pictures: True) -> ViewChoice:
     """The views to train on. mirror: the option, which decides about left and right unless it is "auto".
 
     With "auto", first the names of the classes decide (mirroring.py), and then their places. The same examples give the
-    same choice, but for the rounding of features on another kind of machine.
-    tell: called for each batch that is encoded, and may raise.
+    same choice if there is time for it, but for the rounding of features on another kind of machine. Without the time
+    to look at a view, the pictures are not trained on in it.
     """
     mirrored = may_mirror(data.names[1:], mirror)
     findings: tuple[Finding, ...] = ()
@@ -91,29 +104,43 @@ def choose_views(data: TrainingSet, mirror: Mirror, tell: Callable[[], None] = l
         left, right = _classes_of_halves(data, axis=1)
         if left and right:
             mirrored, findings = False, (_of_sides(left[0], right[0]),)
-    changes = _changes(data, tell) if mirrored else 0
-    views = views_of(lies_within(changes))
-    lights = "" if max(views) < LIES else " Each was also shown in other lights."
-    return ViewChoice(views, _SENTENCES[changes] + lights, findings)
+    changes, unseen = _changes(data, may_encode) if mirrored else (0, "")
+    is_grey = data.is_grey
+    views = views_of(lies_within(changes), is_grey)
+    grey = ", as grey as it is" if is_grey else ""
+    lights = f" Each was also shown in other lights{grey}." if max(views) >= LIES else ""
+    return ViewChoice(views, _SENTENCES[changes] + lights + unseen, findings)
 
 
-def _changes(data: TrainingSet, tell: Callable[[], None]) -> int:
-    """Which changes leave pictures as they could be, if mirroring them does."""
-    if not _looks_the_same(data, UPSIDE_DOWN, tell):
-        return MIRRORED
-    turned = SWAPPED if _looks_the_same(data, SWAPPED, tell) else 0
-    return MIRRORED | UPSIDE_DOWN | turned
+def _changes(data: TrainingSet, may_encode: MayEncode) -> tuple[int, str]:
+    """Which changes leave pictures as they could be, if mirroring them does, and what there was no time to see."""
+    changes = MIRRORED
+    for view in (UPSIDE_DOWN, SWAPPED):
+        looks_the_same = _looks_the_same(data, view, may_encode)
+        if looks_the_same is None:
+            return changes, f" The time budget left no time to see whether they could as well be {_TURNED[view]}."
+        if not looks_the_same:
+            break
+        changes |= view
+    return changes, ""
 
 
-def _looks_the_same(data: TrainingSet, view: int, tell: Callable[[], None]) -> bool:
-    """Whether the pictures of the set could as well stand in that view, by their features and by their masks."""
+def _looks_the_same(data: TrainingSet, view: int, may_encode: MayEncode) -> bool | None:
+    """Whether the pictures of the set could as well stand in that view, by their features and by their masks.
+
+    None if there is no time to see.
+    """
     if len(np.unique(data.groups)) < FEWEST_TELLING or (view == UPSIDE_DOWN and any(_classes_of_halves(data, axis=0))):
         return False
-    return view_likeness(data, view, tell) <= MOST_ALIKE
+    alike = view_likeness(data, view, may_encode)
+    return None if alike is None else alike <= MOST_ALIKE
 
 
-def view_likeness(data: TrainingSet, view: int, tell: Callable[[], None] = lambda: None) -> float:
-    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride."""
+def view_likeness(data: TrainingSet, view: int, may_encode: MayEncode = lambda pictures: True) -> float | None:
+    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride.
+
+    None if there is no time to compute it.
+    """
     some = _of_many_groups(data.groups, SAMPLED)
     rows = np.repeat(np.array(data.rows)[some], 2)
     views = np.tile([0, view], len(some))
@@ -121,10 +148,14 @@ def view_likeness(data: TrainingSet, view: int, tell: Callable[[], None] = lambd
         (rows[start : start + ENCODER_BATCH], views[start : start + ENCODER_BATCH])
         for start in range(0, len(rows), ENCODER_BATCH)
     ]
-    means = []
+    means, left = [], len(rows)
+    if not may_encode(left):
+        return None
     for maps in data.skips.batches(wanted):
         means.append(maps[-1].astype(np.float32).mean(axis=(1, 2)))
-        tell()
+        left -= len(means[-1])
+        if left and not may_encode(left):
+            return None
     features = np.concatenate(means)
     spread = features.std(axis=0) + 1e-3
     return likeness((features[::2] - features[1::2]) / spread, data.groups[some])
@@ -146,10 +177,8 @@ def likeness(changes: Any, groups: Any) -> float:
 def _classes_of_halves(data: TrainingSet, axis: int) -> tuple[list[str], list[str]]:
     """The classes that belong to the upper and to the lower half (axis 0), or to the left and the right one (axis 1).
 
-    The background belongs to neither, and tiles don't tell.
+    The background belongs to neither. Of tiles, the whole pictures tell.
     """
-    if not data.shows_places:
-        return [], []
     some = _of_many_groups(data.groups, SAMPLED_MASKS)
     means = _means(_middles(data, some, axis), data.groups[some])
     shown = (~np.isnan(means)).sum(axis=0)
@@ -180,21 +209,20 @@ def _of_many_groups(groups: Any, most: int) -> Any:
 
 
 def _middles(data: TrainingSet, some: Any, axis: int) -> Any:
-    """How far the middle of each class lies from that of the picture, in pixels along axis: float (n, classes).
+    """How far the middle of each class lies from that of the picture along axis, in parts of its side.
 
-    some: int (n,), places in data.rows. NaN where an example does not show the class.
+    float (n, classes), NaN where a picture does not show the class. some: int (n,), places in data.rows.
     """
     middles = []
     for place in some:
-        mask = data.examples.masks[data.rows[place]]
-        lines = np.moveaxis(mask, axis, 0)
+        lines = np.moveaxis(data.whole_mask(place), axis, 0)
         side_px = len(lines)
         numbered = np.arange(side_px)[:, None] * (UNLABELLED + 1) + lines
         pixels = np.bincount(numbered.ravel(), minlength=side_px * (UNLABELLED + 1)).reshape(side_px, -1)
         pixels = pixels[:, : len(data.names)]
         shown = pixels.sum(axis=0)
         sums = (np.arange(side_px) - (side_px - 1) / 2) @ pixels
-        middles.append(np.where(shown > 0, sums / np.maximum(1, shown), np.nan))
+        middles.append(np.where(shown > 0, sums / (side_px * np.maximum(1, shown)), np.nan))
     return np.array(middles)
 
 

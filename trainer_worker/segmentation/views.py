@@ -19,6 +19,8 @@ MOST_VIEWS, MOST_LIGHTS = 8, 4
 #: How far another light may be from the picture's own: the share by which each colour is stronger or weaker, the share
 #: by which contrast is, and the brightness that is added, in parts of white.
 TINT, CONTRAST, BRIGHTNESS = 0.15, 0.3, 0.15
+#: Lights above this number have no tint. They are for sets of grey pictures, whose apps see no other ones.
+UNTINTED = MOST_LIGHTS
 
 
 def laid(pixels: Any, view: int) -> Any:
@@ -38,7 +40,8 @@ def picture_in(view: int, picture: Any, row: int) -> Any:
     if view < LIES:
         return lying
     random = np.random.default_rng((row, view))
-    tint = random.uniform(1 - TINT, 1 + TINT, 3).astype(np.float32)
+    most_tint = 0.0 if view // LIES > UNTINTED else TINT
+    tint = random.uniform(1 - most_tint, 1 + most_tint, 3).astype(np.float32)
     contrast = np.float32(random.uniform(1 - CONTRAST, 1 + CONTRAST))
     pixels = lying * tint
     middle = pixels.mean()
@@ -51,7 +54,8 @@ def lies_within(changes: int) -> tuple[int, ...]:
     return tuple(lie for lie in range(LIES) if not lie & ~changes)
 
 
-def views_of(lies: Sequence[int]) -> tuple[int, ...]:
-    """These lies, each in as many lights as MOST_VIEWS leaves room for."""
-    lights = min(MOST_LIGHTS, MOST_VIEWS // len(lies))
-    return tuple(lie + LIES * light for light in range(lights) for lie in lies)
+def views_of(lies: Sequence[int], is_grey: bool = False) -> tuple[int, ...]:
+    """These lies, each in as many lights as MOST_VIEWS leaves room for. is_grey: whether lights must not tint."""
+    others = range(1, min(MOST_LIGHTS, MOST_VIEWS // len(lies)))
+    lights = (0, *(light + UNTINTED * is_grey for light in others))
+    return tuple(lie + LIES * light for light in lights for lie in lies)

@@ -171,8 +171,8 @@ class Child:
             try:
                 with self._folders.check_out(spec, Unwatched()) as project:
                     refuse_unusable(project)
-                    tell = functools.partial(reporter.step, 0.0)
-                    job = make_job(piped.Train(spec, order.attempt), project, self._settings, tell=tell)
+                    ordered = piped.Train(spec, order.attempt)
+                    job = make_job(ordered, project, self._settings, tell=reporter.cancel.obey)
                     attempt = Attempt(job, reporter, self._settings.cache_dir, self._settings.threads)
                     load_helper(spec.train_type)(attempt, order.place)
             except Cancelled:
@@ -227,13 +227,14 @@ class Child:
         """reporters: one that sends to the agent, and one for the trainer, which also writes the log."""
         reporter, logged = reporters
         tell = functools.partial(reporter.step, 0.0)
+        tell()
         refuse_unusable(project)
         finished = finished_model(project, order.spec.task_id, tell)
         if finished is not None:
             # An earlier attempt published its model, but died before it could report that.
             finish_publication(project, finished)
             return trained(project, finished)
-        job = make_job(order, project, self._settings, self._work_dir, tell)
+        job = make_job(order, project, self._settings, self._work_dir, reporter.cancel.obey)
         folder = read_folder(job, reporter)
         options = msgspec.to_builtins(job.options)
         weights_sha256 = job.weights.sha256 if job.weights else ""
@@ -300,7 +301,7 @@ def make_job(
     work_dir: Path | None = None,
     tell: Tell = nothing,
 ) -> Job:
-    """Make the trainer's Job from an order. tell: called often while weights that the operator has put are hashed."""
+    """Make the trainer's Job from an order. tell: see LocalWeights."""
     spec = order.spec
     options = typed_options(spec.train_type, spec.options)
     batch_size = max(1, options.batch_size // order.batch_divisor)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-
-from trainer_worker.attempt.job import Cancelled, SilentReporter
+from trainer_worker.attempt.job import CancelOrder, SilentReporter
 
 
 class HelpReporter(SilentReporter):
     def __init__(self) -> None:
         self.pictures = 0
-        self._halted = threading.Event()
+        self.cancel = CancelOrder()
 
     def halt(self, keep: bool) -> None:
         """End the help at the next picture. Called from the pipe's thread. keep: means nothing for a helper."""
-        self._halted.set()
+        self.cancel.give()
 
     def step(self, fraction: float, **metrics: float) -> None:
         self.pictures = int(metrics.get("pictures", self.pictures))
-        if self._halted.is_set():
-            raise Cancelled
+        self.cancel.obey()

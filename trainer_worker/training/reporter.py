@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from protocol.artifact import UsableModel
 from protocol.data_report import DataReport
 from protocol.pipe_messages import MAX_STAGES, Report, StageBegan
-from trainer_worker.attempt.job import Cancelled, Epoch, PlannedStage
+from trainer_worker.attempt.job import CancelOrder, Epoch, PlannedStage
 
 REPORT_INTERVAL_S = 0.25
 #: A range is widened by this share and by REPORT_INTERVAL_S. It was learned from whole tasks, but the stages that are
@@ -58,7 +58,7 @@ class PipeReporter:
         self._usable: UsableModel | None = None
         self._helpers_wanted = 0
         self.data_report = DataReport()
-        self._cancelled = threading.Event()
+        self.cancel = CancelOrder()
         self._stop = threading.Event()
         self._wake = threading.Condition()
         self._slot: Report | None = None
@@ -79,7 +79,10 @@ class PipeReporter:
 
     def halt(self, keep: bool) -> None:
         """Stop early (keep) or cancel; takes effect at the trainer's next batch."""
-        (self._stop if keep else self._cancelled).set()
+        if keep:
+            self._stop.set()
+        else:
+            self.cancel.give()
 
     # ---- the trainer's side ----
 
@@ -105,8 +108,7 @@ class PipeReporter:
         self.step(0.0)
 
     def step(self, fraction: float, **metrics: float) -> None:
-        if self._cancelled.is_set():
-            raise Cancelled
+        self.cancel.obey()
         self._fraction = min(max(float(fraction), 0.0), 1.0)
         if metrics:
             self._metrics = {**self._metrics, **_floats(metrics)}
