@@ -1,0 +1,53 @@
+"""Workers of several versions at one real broker: those that fit are used, and only equal ones help each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from protocol import messages as m
+from protocol.version import TENSORFLOW_SERIES, VERSION
+from tests.socket.programs import Programs
+from tests.socket.scripted_worker import ScriptedWorker
+
+SAME = {"tfmodel": VERSION, "tensorflow": f"{TENSORFLOW_SERIES}.0"}
+OTHERS = {
+    "other-tensorflow": SAME | {"tensorflow": f"{TENSORFLOW_SERIES}.99"},
+    "other-release": SAME | {"tfmodel": f"{VERSION.rpartition('.')[0]}.99"},
+}
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    with Programs(tmp_path) as running:
+        yield running
+
+
+def joined(worker: ScriptedWorker, versions: dict[str, str]) -> ScriptedWorker:
+    worker.send(m.Hello(worker.name, worker.start_id, "test", ("classification",), True, versions=versions))
+    worker.receive(m.Welcome)
+    return worker
+
+
+def test_a_helper_runs_the_same_code_as_the_worker_that_it_helps(programs: Programs) -> None:
+    with ExitStack() as stack:
+
+        def enter(name: str, versions: dict[str, str]) -> ScriptedWorker:
+            return joined(stack.enter_context(ScriptedWorker(programs.endpoints.worker, name)), versions)
+
+        holder = enter("holder", SAME)
+        programs.post_id(workers="4")
+        start = holder.receive(m.Start)
+        others = [enter(name, versions) for name, versions in OTHERS.items()]
+        equal = enter("equal", SAME)
+        held = m.Holding(start.spec.task_id, start.attempt)
+        holder.send(m.Heartbeat(False, held, helpers_wanted=3))
+        assert holder.receive(m.Pulse).helpers == 1
+        assert equal.receive(m.Help).attempt == start.attempt
+        for other in others:
+            assert other.heartbeat(ready=True).helps is None
+    found = programs.get("/v1/workers").body["workers"]
+    assert {each["name"] for each in found if each["helping"]} == {"equal"}
