@@ -88,6 +88,7 @@ def test_a_front_end_of_another_version_is_told_so_in_its_own(programs: Programs
         version, payload = other.recv_multipart()
         answer = msgpack.unpackb(payload)
         assert (version, answer["type"], answer["request_id"]) == (b"TFM9", "Refused", 7)
+        assert answer["code"] == "broker_away", "its caller is not at fault"
         assert "same release" in answer["error"]
     finally:
         context.destroy(linger=0)
