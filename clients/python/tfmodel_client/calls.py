@@ -185,9 +185,13 @@ def folder(path: str = "", cursor: str = "", limit: int | None = None) -> Plan[F
     return ask(Request("GET", "/v1/folders", query_of({"path": path, "cursor": cursor, "limit": limit})), FolderListing)
 
 
-def project(user_id: str, project_id: str) -> Plan[Project]:
-    """A project: its tasks, its latest model, and what the gate between versions has decided."""
-    return ask(Request("GET", path_of("v1", "projects", user_id, project_id)), Project)
+def project(user_id: str, project_id: str, cursor: str = "", limit: int | None = None) -> Plan[Project]:
+    """A project: its latest model, what the gate between versions has decided, and one page of its tasks.
+
+    cursor: `next` of the page before.
+    """
+    query = query_of({"cursor": cursor or None, "limit": limit})
+    return ask(Request("GET", path_of("v1", "projects", user_id, project_id), query), Project)
 
 
 def workers() -> Plan[WorkerList]:
