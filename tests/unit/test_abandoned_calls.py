@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 from tornado.web import Finish
 
+from web.answers.refusal import Refusal
 from web.calls.abandonable import AbandonableHandler
 from web.calls.staying_open import StayingHandler
 
@@ -15,7 +16,7 @@ from web.calls.staying_open import StayingHandler
 def handler(kind: type[AbandonableHandler]) -> AbandonableHandler:
     """A handler without a request, which is not needed here."""
     made = kind.__new__(kind)
-    made.services = Mock()
+    made.services, made.request = Mock(), Mock()
     return made
 
 
@@ -53,5 +54,16 @@ def test_a_call_whose_caller_went_away_before_does_not_begin_to_wait(kind: type[
         assert done, "a slot would be held for nobody"
         with pytest.raises(Finish):
             waiting.result()
+
+    asyncio.run(test())
+
+
+def test_a_call_whose_token_was_revoked_while_it_waited_is_refused() -> None:
+    async def test() -> None:
+        call = StayingHandler.__new__(StayingHandler)
+        call.services, call.request = Mock(), Mock()
+        call.services.gate.admit.side_effect = Refusal("unauthorized", "The token was revoked.")
+        with pytest.raises(Refusal):
+            await call.while_connected(asyncio.sleep(0))
 
     asyncio.run(test())
