@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator
 
 from broker.events import SendWorker
+from broker.releases import RELEASE, TENSORFLOW
 from broker.submissions import Submissions
 from broker.workers import Worker
 from protocol import messages as m
@@ -66,9 +67,12 @@ class Help(Submissions):
         return m.Holding(task_id, self.tasks[task_id].attempt) if task_id else None
 
 
-def _computes_as(worker: Worker) -> tuple[set[str], str]:
-    """What the features of a picture depend on: the kinds of devices and TensorFlow's version."""
-    return set(worker.devices), worker.versions.get("tensorflow", "")
+def _computes_as(worker: Worker) -> tuple[set[str], str, str]:
+    """What the features of a picture depend on: the kinds of devices and the versions of TensorFlow and of our code.
+
+    A helper compares all of it again by the name of the training's engine (trainer_worker/classification/helping.py).
+    """
+    return set(worker.devices), worker.versions.get(TENSORFLOW, ""), worker.versions.get(RELEASE, "")
 
 
 def _most_helpers(task: Task, wanted: int) -> int:

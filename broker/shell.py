@@ -189,7 +189,9 @@ class Shell:
         if socket is self._sockets.web:
             request_id = wire.request_id_of(frames)
             if request_id is not None:
-                answer = m.Refused(request_id, "bad_fields", f"The broker does not take the request: {error}.")
+                # Another version is no fault of the caller, who may try again when both are of one release.
+                code = "bad_fields" if version == wire.VERSION else "broker_away"
+                answer = m.Refused(request_id, code, f"The broker does not take the request: {error}.")
                 self._send(socket, peer, answer, version)
         elif version != wire.VERSION:
             self._send(socket, peer, m.Rejected(why_other_version(version), for_good=True), version)

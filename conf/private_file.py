@@ -1,10 +1,14 @@
-"""A file with secrets of the service: only its owner may read it, and it is always replaced as a whole."""
+"""A file with secrets of the service: only its owner may read it, and it is always replaced as a whole.
+
+Its last line is a checksum. A flipped bit could otherwise give a token to another user, and nobody would notice.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +19,8 @@ from conf.whole_file import whole_file
 MAX_FILE_BYTES = 1_000_000
 #: The bits of a file's mode that allow other users to write to it, or everybody to read it.
 OPEN_TO_OTHERS = 0o026
+#: Begins the last line. A file without it was written by an earlier version.
+SEAL = b"\ncrc32 "
 
 
 class PrivateFile:
@@ -28,7 +34,7 @@ class PrivateFile:
     def read(self) -> bytes | None:
         """Return the content, or None if there is no file.
 
-        Raises the error if the file cannot be read, or others may have read or written it.
+        Raises the error if the file cannot be read, others may have read or written it, or its checksum does not fit.
         """
         file = f"The {self._noun} {self.path}"
         try:
@@ -59,6 +65,9 @@ class PrivateFile:
                 raise self._error(f"{file} cannot be read ({error.strerror}).") from error
         if len(content) > MAX_FILE_BYTES:
             raise self._error(f"{file} has more than {MAX_FILE_BYTES} bytes; move it away.")
+        content, seal, checksum = content.rpartition(SEAL) if SEAL in content else (content, b"", b"")
+        if seal and checksum != _checksum(content):
+            raise self.damaged("its checksum does not fit, so a bit has flipped or somebody has changed it")
         return content
 
     def damaged(self, reason: object) -> Exception:
@@ -89,9 +98,13 @@ class PrivateFile:
         try:
             with whole_file(self.path, mode=0o600) as opened:
                 give_to_owner(opened.fileno(), self.path.parent)
-                opened.write(content)
+                opened.write(content + SEAL + _checksum(content))
         except OSError as error:
             raise self._error(f"The {self._noun} {self.path} cannot be written ({error.strerror}).") from error
+
+
+def _checksum(content: bytes) -> bytes:
+    return b"%08x\n" % zlib.crc32(content)
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:

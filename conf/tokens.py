@@ -71,7 +71,7 @@ def read_tokens(file: Path) -> list[Token] | None:
         return None
     try:
         return msgspec.json.decode(content, type=list[Token])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # A text that is not UTF-8 raises UnicodeDecodeError.
         raise _private(file).damaged(error) from error
 
 

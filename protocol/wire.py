@@ -34,7 +34,7 @@ class OtherVersionError(WireError):
     """The frames are a message of another version. version: the first frame, with which the answer must begin."""
 
     def __init__(self, version: bytes) -> None:
-        super().__init__(f"version {version!r} instead of {VERSION!r}; run the same release everywhere")
+        super().__init__(f"version {version.decode()} instead of {VERSION.decode()}; run the same release everywhere")
         self.version = version
 
 

@@ -56,6 +56,6 @@ def find_file_of_model(store: ObjectStore, model: str, name: str) -> str:
     """
     try:
         placed = msgspec.json.decode(store.get(f"{model}/{MANIFEST}", most_bytes=MOST_MANIFEST_BYTES), type=_Placed)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # A text that is not UTF-8 raises UnicodeDecodeError.
         raise MissingObjectError(f"{store.url.file(model)}/{MANIFEST} is not one that TFModel has written.") from error
     return file_of_model(model, placed.folder, name)

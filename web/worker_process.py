@@ -96,7 +96,7 @@ async def ask_worker_process(
         raise TooLongError("too much of the processor's time")
     try:
         return msgspec.json.decode(answer, type=kind)
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # also a text that is not UTF-8
         last_words = (await listening).splitlines()[-1:]
         raise NoAnswerError(process.returncode, "".join(last_words)) from error
 

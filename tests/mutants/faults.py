@@ -297,8 +297,8 @@ FAULTS = (
     Fault(
         "a waiting call outlives its token",
         "web/calls/staying_open.py",
-        "        self._admit_again()\n        return task.result()\n",
-        "        return task.result()\n",
+        "            if not self._caller_is_gone:\n                self._admit_again()\n",
+        "            pass\n",
     ),
     Fault(
         "a stranger's name for this server is answered",

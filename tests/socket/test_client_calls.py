@@ -118,6 +118,9 @@ def test_lists(client: Client, worker: ScriptedWorker) -> None:
     made = {submit(client) for _ in range(3)}
     found = {task.task_id for task in client.tasks(user_id="anna", metadata={"shop": "3"}, limit=2)}
     assert made <= found
+    first = client.project("anna", "flowers", limit=1)
+    second = client.project("anna", "flowers", cursor=first.next, limit=1)
+    assert len({task.task_id for task in (*first.tasks, *second.tasks)}) == 2
     assert client.task_page(state=["pending"], limit=0).counts.get("pending", 0) >= 2
     assert [each.name for each in client.workers().workers] == [worker.name]
     for task_id in made:

@@ -56,13 +56,22 @@ def test_a_worker_that_speaks_nonsense_harms_nothing(tmp_path: Path) -> None:
         assert stranger.join() is stranger, "and it may still learn to speak"
 
 
-def test_a_worker_of_another_version_is_told_so_in_its_own(programs: Programs) -> None:
+#: What a worker of an earlier version, and one of a later version may say.
+OTHER_VERSIONS = {
+    b"TFM3": {"type": "Hello", "worker": "w1", "start_id": "s1", "host": "here", "ready": True},
+    b"TFM9": {"type": "Hello", "what": "nobody knows yet"},
+}
+
+
+@pytest.mark.parametrize("spoken", OTHER_VERSIONS)
+def test_a_worker_of_another_version_is_told_so_in_its_own(programs: Programs, spoken: bytes) -> None:
     with ScriptedWorker(programs.endpoints.worker) as other:
-        other.send_frames([b"TFM9", msgpack.packb({"type": "Hello", "what": "nobody knows yet"})])
+        other.send_frames([spoken, msgpack.packb(OTHER_VERSIONS[spoken])])
         version, payload = other.next_frames(within_s=TIMEOUT_S)
         answer = msgpack.unpackb(payload)
-        assert (version, answer["type"], answer["for_good"]) == (b"TFM9", "Rejected", True)
-        assert "TFM9" in answer["error"]
+        assert (version, answer["type"], answer["for_good"]) == (spoken, "Rejected", True)
+        assert spoken.decode() in answer["error"]
+        assert programs.get("/v1/workers").body["workers"] == []
         assert "same release" in answer["error"]
         assert other.join() is other, "after an update it is welcome"
         other.leave()
@@ -79,6 +88,7 @@ def test_a_front_end_of_another_version_is_told_so_in_its_own(programs: Programs
         version, payload = other.recv_multipart()
         answer = msgpack.unpackb(payload)
         assert (version, answer["type"], answer["request_id"]) == (b"TFM9", "Refused", 7)
+        assert answer["code"] == "broker_away", "its caller is not at fault"
         assert "same release" in answer["error"]
     finally:
         context.destroy(linger=0)

@@ -244,6 +244,26 @@ def test_a_helper_with_other_features_declines(tmp_path: Path, changes: dict[str
     training.read()
 
 
+@pytest.mark.parametrize("other", [("FEATURES_VERSION", 99), ("tf.__version__", "2.21.99")])
+def test_a_helper_that_runs_other_code_declines_and_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: tuple[str, object]
+) -> None:
+    write_digits(tmp_path, range(PICTURES))
+
+    def decline() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(f"trainer_worker.classification.features.{other[0]}", other[1])
+            with pytest.raises(ValueError, match="versions of TFModel and TensorFlow"):
+                help_with(Helper(tmp_path).attempt, 1)
+            engines.add(kept_extractor(LITE0, SIZE, 1, training.attempt.cache_dir).engine)
+        engines.add(kept_extractor(LITE0, SIZE, 1, training.attempt.cache_dir).engine)
+
+    engines: set[str] = set()
+    training = Training(tmp_path, {10: decline})
+    training.read()
+    assert len(engines) == 2, "the name of the cache's folder"
+
+
 def test_a_list_that_leads_out_of_the_project_is_no_list() -> None:
     for name in ("../secret.png", "/etc/secret.png"):
         with pytest.raises(ValueError, match="below the project folder"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from protocol import messages as m
 from protocol import pipe_messages as piped
 from protocol.task import TaskState
@@ -15,10 +17,15 @@ from trainer_worker.agent import events as agent
 T1 = m.Holding("t1", 1)
 
 
-def with_large_task(workers: int = 3, names: tuple[str, ...] = ("w2", "w3", "w4"), **spec: Any) -> Broker:
+def with_large_task(
+    workers: int = 3,
+    names: tuple[str, ...] = ("w2", "w3", "w4"),
+    versions_of_holder: dict[str, str] | None = None,
+    **spec: Any,
+) -> Broker:
     """Worker w1 holds t1, the others are free."""
     broker = Broker()
-    broker.hello()
+    broker.hello(versions=versions_of_holder or {})
     broker.submit(options={"workers": workers}, **spec)
     for name in names:
         broker.hello(name)
@@ -67,6 +74,18 @@ def test_only_a_worker_of_the_same_device_is_asked() -> None:
     broker.hello("w2")
     broker.worker(m.Heartbeat(True, devices=("NVIDIA H200",)), b"w2")
     assert asked(want(broker, 2)) == []
+
+
+@pytest.mark.parametrize("other", [{"tensorflow": "2.21.1"}, {"tfmodel": "0.1.1"}])
+def test_only_a_worker_with_the_same_code_is_asked(other: dict[str, str]) -> None:
+    """Both fit to the broker, and may train. Their features could differ."""
+    versions = {"tfmodel": "0.1.0", "tensorflow": "2.21.0", "python": "3.11.7"}
+    broker = with_large_task(names=(), versions_of_holder=versions)
+    for name, own in (("w2", versions | other), ("w3", versions)):
+        broker.hello(name, versions=own)
+        beat(broker, name)
+    want(broker, 2)
+    assert helpers(broker) == {"w3": "t1"}
 
 
 def test_a_lost_order_is_repeated_and_one_that_is_followed_is_not() -> None:

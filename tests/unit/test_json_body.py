@@ -48,7 +48,9 @@ def test_metadata_is_bounded(values: int) -> None:
     assert refused(msgspec.json.encode({**GOOD, "metadata": {"m": "a\nb"}})).fields.keys() == {"metadata"}
 
 
-@pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"7", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b'{"a": "M\xfcller"}']
+)
 def test_what_is_no_object_is_refused(body: bytes) -> None:
     assert refused(body).problem.code == "bad_fields"
 

@@ -274,6 +274,55 @@ def test_a_wait_for_events_ends_in_time_although_the_broker_hangs(wait_s: float)
     run(test)
 
 
+@pytest.mark.parametrize("asking_s", [0.01, TIMEOUT_S])
+def test_a_wait_that_found_nothing_says_so_although_the_broker_is_away_at_its_end(asking_s: float) -> None:
+    async def test(front_end: FrontEnd) -> None:
+        broker, feed = front_end.broker, front_end.feed
+        front_end.take(broker.record())
+        reader, long_polls = front_end.reader(1, ONE), LongPolls(feed, front_end.catching_up, asking_s)
+        waiting = asyncio.create_task(long_polls.events(reader, 0.05))
+        await asyncio.sleep(0)
+        front_end.take(broker.record(task_id=hex_id("two")))
+        feed.log.kept_after, broker.hangs = 2, True
+        assert (await waiting).events == []
+        assert reader.position == 1
+        with pytest.raises(BrokerAwayError):  # A new call knows nothing of what came before.
+            await front_end.long_polls.events(front_end.reader(1, ONE), 0.05)
+
+    run(test)
+
+
+def test_a_wait_during_which_the_journal_has_changed_does_not_say_that_nothing_came() -> None:
+    async def test(front_end: FrontEnd) -> None:
+        front_end.take(front_end.broker.record())
+        waiting = asyncio.create_task(front_end.long_polls.events(front_end.reader(1, ONE), 0.1))
+        await asyncio.sleep(0)
+        front_end.feed.log.start_anew()
+        front_end.broker.hangs = True
+        with pytest.raises(BrokerAwayError):
+            await waiting
+
+    run(test)
+
+
+def test_a_wait_keeps_its_position_in_the_log_although_nothing_concerns_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.live.long_polls.LOOK_INTERVAL_S", 0.01)
+
+    async def test(front_end: FrontEnd) -> None:
+        front_end.take(front_end.broker.record())
+        reader = front_end.reader(1, ONE)
+        waiting = asyncio.create_task(front_end.long_polls.events(reader, TIMEOUT_S))
+        await asyncio.sleep(0)
+        front_end.take(front_end.broker.record(task_id=hex_id("two")))
+        while reader.position < 2:
+            assert not waiting.done()
+            await asyncio.sleep(0)
+        front_end.take(front_end.broker.record(TaskState.DONE))
+        assert [event.id for event in (await waiting).events] == [3]
+
+    run(test)
+
+
 def test_a_wait_that_began_earlier_ends_earlier() -> None:
     async def test(front_end: FrontEnd) -> None:
         earlier_s = asyncio.get_running_loop().time() - TIMEOUT_S

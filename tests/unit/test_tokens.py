@@ -11,6 +11,7 @@ from typing import NoReturn
 import pytest
 from tornado.httputil import HTTPHeaders
 
+from conf.private_file import SEAL
 from conf.settings import SettingsError, load
 from conf.tokens import (
     TokenError,
@@ -29,6 +30,11 @@ from web.door.token_gate import ANYBODY, Caller, TokenGate
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state" / "var" / "tokens.json"
+
+
+def unsealed(file: Path) -> bytes:
+    """The content of the file without its checksum."""
+    return file.read_bytes().partition(SEAL)[0]
 
 
 def code_for(gate: TokenGate, token: str | None) -> str:
@@ -140,7 +146,9 @@ def test_changes_count_without_a_restart(file: Path) -> None:
 
 
 @pytest.mark.door(16)
-@pytest.mark.parametrize("content", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b"[" * 100_000, b'[{"name": "a"}]'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b"[" * 100_000, b'[{"name": "a"}]', b'["\xff"]']
+)
 def test_a_damaged_file_lets_nobody_in(file: Path, content: bytes) -> None:
     gate = make_gate(file)
     token = create_token(file, "website")
@@ -174,9 +182,28 @@ def test_an_error_that_passes_keeps_nobody_out_for_good(
 def test_an_unknown_field_lets_nobody_in(file: Path) -> None:
     """A newer version's restriction must not be overlooked."""
     create_token(file, "website")
-    file.write_text(file.read_text().replace('"name"', '"only_at_night": true, "name"'))
+    file.write_bytes(unsealed(file).replace(b'"name"', b'"only_at_night": true, "name"'))
     with pytest.raises(TokenError, match="only_at_night"):
         read_tokens(file)
+
+
+@pytest.mark.door(16)
+def test_a_flipped_bit_gives_a_token_to_nobody_else(file: Path) -> None:
+    """The file still is valid JSON then, and the token is another user's."""
+    gate, token = make_gate(file), create_token(file, "website", "7")
+    file.write_bytes(file.read_bytes().replace(b'"user": "7"', b'"user": "6"'))
+    assert code_for(gate, token) == "tokens_unreadable"
+    with pytest.raises(TokenError, match="checksum does not fit"):
+        revoke_token(file, "website")
+
+
+@pytest.mark.door(16)
+def test_a_file_of_an_earlier_version_gets_its_checksum_at_the_next_change(file: Path) -> None:
+    token = create_token(file, "website")
+    file.write_bytes(unsealed(file))
+    assert code_for(make_gate(file), token) == ""
+    create_token(file, "another")
+    assert file.read_bytes() != unsealed(file)
 
 
 @pytest.mark.door(16)

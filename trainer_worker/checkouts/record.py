@@ -42,8 +42,8 @@ class Record:
         self._lines: io.FileIO | None = None
         with contextlib.suppress(OSError):
             for line in file.read_bytes().splitlines():
-                # The last line may be torn.
-                with contextlib.suppress(msgspec.DecodeError):
+                # The last line may be torn, also within a letter.
+                with contextlib.suppress(ValueError):
                     entry = msgspec.json.decode(line, type=Entry)
                     self._entries[entry.path] = entry
 

@@ -93,7 +93,7 @@ class StoredModels:
 
     def named_by(self, link: str) -> Named | None:
         """What models/latest or another link names; None if it is nothing that we would have written."""
-        with contextlib.suppress(MissingObjectError, TooLargeError, msgspec.DecodeError):
+        with contextlib.suppress(MissingObjectError, TooLargeError, ValueError, RecursionError):
             content = self._store.get(f"{MODELS}/{link}", most_bytes=_LARGEST_LINK_BYTES)
             return msgspec.json.decode(content, type=Named)
         return None

@@ -95,7 +95,7 @@ class HelpedView:
         if extractor.engine != offered.engine:
             raise ValueError(
                 f"the training computes features by {offered.engine[:80]!r}, and this worker by {extractor.engine!r}; "
-                "workers that help each other need the same device, weights and version of TensorFlow"
+                "workers that help each other need the same device, weights, and versions of TFModel and TensorFlow"
             )
         return extractor
 

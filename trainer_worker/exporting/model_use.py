@@ -72,5 +72,5 @@ def use_of(model: bytes) -> ModelUse:
             if entry.file_size > MOST_USE_BYTES:
                 raise UnusableModelError(f"its {USE_FILE} has {entry.file_size} bytes")
             return msgspec.json.decode(archive.read(entry), type=ModelUse)
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, msgspec.MsgspecError) as error:
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, ValueError) as error:
         raise UnusableModelError(f"it does not say how it is used ({type(error).__name__}: {error})") from error

@@ -21,6 +21,9 @@ class AbandonableHandler(JsonHandler):
 
     async def while_caller_waits(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of the work. If the caller goes away, the work is cancelled, and Finish ends the call."""
+        if self._caller_is_gone:  # It went while the call was on other work.
+            work.close()
+            raise Finish
         self._working = task = asyncio.create_task(work)
         try:
             return await task

@@ -37,14 +37,11 @@ class ArtifactsHandler(FileHandler):
 
     async def _scores(self, task: Task, artifacts: Sequence[Artifact]) -> Scores:
         """The scores in the manifest of the model; none if it is not the manifest that the journal knows."""
-        files = self.services.files
         for artifact in artifacts:
             if artifact.name == MANIFEST:
                 try:
-                    async with files.opened(task.spec, place_of(task, artifact)) as file:
-                        await self.services.hashed.check(file, artifact)
-                        parts = [part async for part in files.parts(file, 0, artifact.size_bytes, is_fixed=True)]
-                        return scores_in(b"".join(parts))
+                    async with self.services.files.opened(task.spec, place_of(task, artifact)) as file:
+                        return scores_in(await self.services.hashed.content(file, artifact))
                 except (NoFileError, Refusal, OSError):
                     break
         return Scores()

@@ -60,11 +60,9 @@ class CompareHandler(FileHandler):
                 "that are done.",
                 state=task.state.value,
             )
-        files = self.services.files
         try:
-            async with files.opened(task.spec, place_of(task, artifact)) as file:
-                await self.services.hashed.check(file, artifact)
-                return b"".join([part async for part in files.parts(file, 0, artifact.size_bytes, is_fixed=True)])
+            async with self.services.files.opened(task.spec, place_of(task, artifact)) as file:
+                return await self.services.hashed.content(file, artifact)
         except NoFileError as error:
             words = f"{name} of task {task.task_id} can't be read, because {error}."
             raise Refusal("no_artifact", words, state=task.state.value) from error

@@ -92,8 +92,6 @@ class EventsHandler(StayingHandler):
         with slot:
             self.stays_open = bool(wait_s)
             waited = await self.while_connected(live.long_polls.events(reader, wait_s, began_s))
-        if waited is None:
-            return  # The caller is gone.
         # The events are JSON already, which takes no second encoding.
         events = cast("tuple[Event, ...]", tuple(msgspec.Raw(event.json) for event in waited.events))
         self.send(EventList(events, reader.position, waited.is_reset))

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from tornado.http1connection import HTTP1Connection
 
 from web.answers.refusal import Refusal
+from web.calls.abandonable import AbandonableHandler
 from web.door.connection import Connection
-from web.json_handler import JsonHandler
 
 Result = TypeVar("Result")
 
 
-class StayingHandler(JsonHandler):
+class StayingHandler(AbandonableHandler):
     """The base of these calls. Each takes a slot for its connection (web/live/stream_slots.py) and sets stays_open."""
 
-    _waiting: asyncio.Task[Any] | None = None
-
-    async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result | None:
-        """Return the result of the coroutine, or None if the caller goes away before: it is cancelled then.
+    async def while_connected(self, waiting: Coroutine[Any, Any, Result]) -> Result:
+        """The result of the coroutine. If the caller goes away, it is cancelled, and Finish ends the call.
 
         Raises Refusal if the caller's token was revoked meanwhile.
         """
-        self._waiting = task = asyncio.create_task(waiting)
-        await asyncio.wait([task])
-        if task.cancelled():
-            return None
-        self._admit_again()
-        return task.result()
-
-    def on_connection_close(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
+        try:
+            return await self.while_caller_waits(waiting)
+        finally:
+            if not self._caller_is_gone:
+                self._admit_again()
 
     @property
     def connection(self) -> Connection:

@@ -31,7 +31,7 @@ class HttpFigures:
         self._histograms: dict[str, Histogram] = {}
 
     def answered(self, route: str, method: str, status: int, took_s: float) -> None:
-        """Count an answer of a handler. route: its template in the table of web/app.py."""
+        """Count an answer of a handler. route: its template in the table of web/routes.py."""
         self.counted(route, method, status)
         histogram = self._histograms.get(route)
         if histogram is None:

@@ -53,6 +53,12 @@ class HashedFiles:
             raise changed
         return checksums
 
+    async def content(self, file: OpenFile, artifact: Artifact) -> bytes:
+        """The whole file, for one that is small. Raises as `check` does, and OSError if it changes meanwhile."""
+        await self.check(file, artifact)
+        parts = self._files.parts(file, 0, artifact.size_bytes, is_fixed=True)
+        return b"".join([part async for part in parts])
+
     async def _checksums(self, file: OpenFile) -> Checksums:
         known = self._known.get(file.content)
         if known is not None:

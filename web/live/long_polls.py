@@ -14,6 +14,9 @@ from web.live.interest import Interest
 from web.live.live_feed import LiveFeed
 from web.live.reader import Reader
 
+#: How often a call that waits looks into the log although nothing concerns it. So its position stays in the log.
+LOOK_INTERVAL_S = 10.0
+
 
 class Polled(msgspec.Struct, frozen=True):
     """What a long poll has read. is_reset: events were missed that are no longer kept."""
@@ -47,27 +50,31 @@ class LongPolls:
         """Return as soon as there is something to read, or with nothing after wait_s.
 
         began_s: when the wait began, by the clock of the event loop; now if left out. Raises BrokerAwayError if the
-        broker must be asked and does not answer within wait_s or asking_s, whichever is longer.
+        broker must be asked what has come so far, and does not answer within wait_s or asking_s, whichever is longer.
         """
         loop, feed = asyncio.get_running_loop(), self._feed
         began_s = loop.time() if began_s is None else began_s
         waiting = _LongPoll(reader)
         feed.subscribers.add(waiting)
         self._open[waiting] = None
+        until_s, has_looked = began_s + max(wait_s, self._asking_s), False
         try:
             while True:
                 waiting.awake.clear()
                 is_in = reader.is_in(feed.log)
-                if is_in:
-                    polled = Polled(reader.read(feed.log, feed.board))
-                else:
-                    polled = await self._ask(reader, began_s + max(wait_s, self._asking_s))
+                try:
+                    polled = Polled(reader.read(feed.log, feed.board)) if is_in else await self._ask(reader, until_s)
+                except BrokerAwayError:
+                    if not has_looked or reader.is_outdated(feed.log):
+                        raise
+                    return Polled([])  # Nothing up to the reader's position concerns it. That much is known.
                 left_s = began_s + wait_s - loop.time()
                 if polled.events or polled.is_reset or reader.ended or self._is_closing or left_s <= 0:
                     return polled
+                until_s, has_looked = began_s + wait_s, True
                 if is_in:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(waiting.awake.wait(), left_s)
+                        await asyncio.wait_for(waiting.awake.wait(), min(left_s, LOOK_INTERVAL_S))
         finally:
             feed.subscribers.remove(waiting)
             del self._open[waiting]

@@ -103,7 +103,7 @@ class RuntimeProcess:
             raise RuntimeDiedError(await self._end_of(f"it took more than {step_s:g} s for one step")) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise RuntimeDiedError(await self._end_of("it ended")) from error
-        except msgspec.MsgspecError as error:
+        except ValueError as error:  # also a text that is not UTF-8
             raise RuntimeDiedError(await self._end_of(f"it wrote no answer ({error})")) from error
 
     async def end(self) -> None:

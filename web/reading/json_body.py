@@ -28,7 +28,7 @@ def read_json(kind: type[Kind], headers: HTTPHeaders, body: bytes) -> Kind:
     check_coding(headers)
     try:
         value = msgspec.json.decode(body or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # A text that is not UTF-8 raises UnicodeDecodeError.
         raise Refusal("bad_fields", f"The body is not JSON in UTF-8: {str(error)[:200]}.") from error
     return from_object(kind, value)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import msgspec
 
@@ -13,15 +13,22 @@ from tfmodel_client.steps import Give, ItemPlan, Plan, Request
 from tfmodel_client.types import (
     ArtifactList,
     Check,
+    ComparedTasks,
+    Corrections,
+    DeadLetter,
     EpochPage,
     EpochRecord,
+    FolderListing,
     Project,
     Queue,
     Server,
     Task,
     TaskList,
     TaskSummary,
+    TestResults,
+    TokenList,
     TrainTypeList,
+    WebhookOverview,
     Worker,
     WorkerList,
 )
@@ -41,6 +48,23 @@ class SubmissionExtras(TypedDict, total=False):
     key: str
 
 
+class _ChangedPicture(TypedDict):
+    """Which picture, and what is said of it.
+
+    picture: its path in the folder. action: label, if it shows the class `label`; exclude, if it is not to be used;
+    keep, if its label is right; none, to remove what was said before.
+    """
+
+    picture: str
+    action: Literal["label", "exclude", "keep", "none"]
+
+
+class CorrectionChange(_ChangedPicture, total=False):
+    """One of the changes that `correct` takes. label: only with the action label."""
+
+    label: str
+
+
 def submit(
     user_id: str, project_id: str, project_dir: str, train_type: str, **more: Unpack[SubmissionExtras]
 ) -> Plan[Task]:
@@ -52,7 +76,7 @@ def submit(
     with one key make one task. Without it every call makes a task, however often it is tried.
     """
     key = more.pop("key", "") or new_id()
-    return ask(_post("/v1/tasks", key, _fields(user_id, project_id, project_dir, train_type, more)), Task)
+    return ask(post("/v1/tasks", key, _fields(user_id, project_id, project_dir, train_type, more)), Task)
 
 
 def check(
@@ -60,7 +84,7 @@ def check(
 ) -> Plan[Check]:
     """What a training would find in a folder. No task is made."""
     more: SubmissionExtras = {"options": options or {}}
-    return ask(_post("/v1/check", new_id(), _fields(user_id, project_id, project_dir, train_type, more)), Check)
+    return ask(post("/v1/check", new_id(), _fields(user_id, project_id, project_dir, train_type, more)), Check)
 
 
 def task(task_id: str) -> Plan[Task]:
@@ -85,12 +109,12 @@ def tasks(**filters: Unpack[TaskFilters]) -> ItemPlan[TaskSummary]:
 
 def stop(task_id: str) -> Plan[Task]:
     """End a training early and keep its best model so far."""
-    return ask(_post(path_of("v1", "tasks", task_id, "stop"), new_id()), Task)
+    return ask(post(path_of("v1", "tasks", task_id, "stop"), new_id()), Task)
 
 
 def promote(task_id: str) -> Plan[Task]:
     """Make the model of a done task the one that its project uses."""
-    return ask(_post(path_of("v1", "tasks", task_id, "promote"), new_id()), Task)
+    return ask(post(path_of("v1", "tasks", task_id, "promote"), new_id()), Task)
 
 
 def cancel(task_id: str) -> Plan[Task]:
@@ -110,7 +134,7 @@ def retry(
     key: as for `submit`.
     """
     fields = {"options": options or {}, **({} if metadata is None else {"metadata": metadata})}
-    return ask(_post(path_of("v1", "tasks", task_id, "retry"), key or new_id(), fields), Task)
+    return ask(post(path_of("v1", "tasks", task_id, "retry"), key or new_id(), fields), Task)
 
 
 def epochs(task_id: str) -> ItemPlan[EpochRecord]:
@@ -130,9 +154,44 @@ def artifacts(task_id: str) -> Plan[ArtifactList]:
     return ask(Request("GET", path_of("v1", "tasks", task_id, "artifacts")), ArtifactList)
 
 
-def project(user_id: str, project_id: str) -> Plan[Project]:
-    """A project: its tasks, its latest model, and what the gate between versions has decided."""
-    return ask(Request("GET", path_of("v1", "projects", user_id, project_id)), Project)
+def compare(*task_ids: str) -> Plan[ComparedTasks]:
+    """How the scores of finished tasks differ, with intervals, and the pictures on which the tasks disagree.
+
+    task_ids: two to four tasks of one user and trainType. Each is compared with the first one.
+    """
+    return ask(Request("GET", "/v1/compare", query_of({"tasks": task_ids})), ComparedTasks)
+
+
+def corrections(user_id: str, project_dir: str) -> Plan[Corrections]:
+    """What a person has said of single pictures of a folder, as its corrections.csv has it."""
+    query = query_of({"user_id": user_id, "project_dir": project_dir})
+    return ask(Request("GET", "/v1/corrections", query), Corrections)
+
+
+def correct(user_id: str, project_id: str, project_dir: str, changes: Sequence[CorrectionChange]) -> Plan[Corrections]:
+    """Change corrections of pictures of a folder. All changes are made, or none. The next training respects them.
+
+    changes: such as {"picture": "rose/1.jpg", "action": "label", "label": "tulip"}, at most 500.
+    """
+    fields = {"userId": user_id, "projectId": project_id, "projectDir": project_dir, "changes": changes}
+    return ask(post("/v1/corrections", new_id(), fields), Corrections)
+
+
+def folder(path: str = "", cursor: str = "", limit: int | None = None) -> Plan[FolderListing]:
+    """One page of a folder in the data roots: folders, then pictures. path: "" for the folders at the top.
+
+    cursor: `next` of the page before.
+    """
+    return ask(Request("GET", "/v1/folders", query_of({"path": path, "cursor": cursor, "limit": limit})), FolderListing)
+
+
+def project(user_id: str, project_id: str, cursor: str = "", limit: int | None = None) -> Plan[Project]:
+    """A project: its latest model, what the gate between versions has decided, and one page of its tasks.
+
+    cursor: `next` of the page before.
+    """
+    query = query_of({"cursor": cursor or None, "limit": limit})
+    return ask(Request("GET", path_of("v1", "projects", user_id, project_id), query), Project)
 
 
 def workers() -> Plan[WorkerList]:
@@ -142,7 +201,7 @@ def workers() -> Plan[WorkerList]:
 
 def drain(name: str) -> Plan[Worker]:
     """Give a worker no new tasks. The one that it trains goes on to its end."""
-    return ask(_post(path_of("v1", "workers", name, "drain"), new_id()), Worker)
+    return ask(post(path_of("v1", "workers", name, "drain"), new_id()), Worker)
 
 
 def undrain(name: str) -> Plan[Worker]:
@@ -165,11 +224,32 @@ def server() -> Plan[Server]:
     return ask(Request("GET", "/v1/server"), Server)
 
 
-def _post(path: str, key: str, fields: Mapping[str, object] | None = None) -> Request:
+def tokens() -> Plan[TokenList]:
+    """The tokens of this server with their rights, without their secrets."""
+    return ask(Request("GET", "/v1/tokens"), TokenList)
+
+
+def webhooks(cursor: int = 0, limit: int | None = None) -> Plan[WebhookOverview]:
+    """The receivers of webhooks, the newest attempts, and one page of what was given up. cursor: `next` of the page."""
+    return ask(Request("GET", "/v1/webhooks", query_of({"cursor": cursor or None, "limit": limit})), WebhookOverview)
+
+
+def send_test_webhooks(destination: str = "") -> Plan[TestResults]:
+    """Send a signed test to a receiver, or to all of them. destination: its name in the settings; "" for all."""
+    return ask(post("/v1/webhooks/test", "", {"destination": destination}), TestResults)
+
+
+def resend(dead_letter_id: int) -> Plan[DeadLetter]:
+    """Send a webhook again that was given up. dead_letter_id: as `webhooks` lists it."""
+    return ask(post(path_of("v1", "webhooks", "dead-letters", str(dead_letter_id), "resend"), ""), DeadLetter)
+
+
+def post(path: str, key: str, fields: Mapping[str, object] | None = None) -> Request:
+    """A POST of JSON. key: the Idempotency-Key; "" for a call that would do something twice if it came twice."""
     return Request(
         "POST",
         path,
-        headers={KEY: key, **({"Content-Type": "application/json"} if fields is not None else {})},
+        headers={**({KEY: key} if key else {}), **({"Content-Type": "application/json"} if fields is not None else {})},
         body=msgspec.json.encode(fields) if fields is not None else b"",
     )
 

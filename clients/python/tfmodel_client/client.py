@@ -13,6 +13,7 @@ from tfmodel_client import calls
 from tfmodel_client.connection import DEFAULT_SERVER, DEFAULT_TIMEOUT_S, answer_of, built, http_settings, lost
 from tfmodel_client.download import download
 from tfmodel_client.events import events
+from tfmodel_client.pictures import task_picture, thumbnail, upload, uploads
 from tfmodel_client.prediction import predict
 from tfmodel_client.signatures import looks_like
 from tfmodel_client.steps import Close, Ended, Give, ItemPlan, Open, Pause, Plan, Read, Send, Step, Work, advance
@@ -146,10 +147,22 @@ class Client:
     download = _call(download)
     predict = _call(predict)
     check = _call(calls.check)
+    compare = _call(calls.compare)
     project = _call(calls.project)
+    corrections = _call(calls.corrections)
+    correct = _call(calls.correct)
+    upload = _call(upload)
+    uploads = _call(uploads)
+    folder = _call(calls.folder)
+    thumbnail = _call(thumbnail)
+    task_picture = _call(task_picture)
     workers = _call(calls.workers)
     drain = _call(calls.drain)
     undrain = _call(calls.undrain)
     queue = _call(calls.queue)
     train_types = _call(calls.train_types)
     server = _call(calls.server)
+    tokens = _call(calls.tokens)
+    webhooks = _call(calls.webhooks)
+    send_test_webhooks = _call(calls.send_test_webhooks)
+    resend = _call(calls.resend)

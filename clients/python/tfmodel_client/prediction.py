@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from tfmodel_client.paths import path_of
+from tfmodel_client.pictures import Picture, read_picture
 from tfmodel_client.retrying import KEY, ask, new_id
 from tfmodel_client.steps import Plan, Request, work
 from tfmodel_client.types import Predictions
-
-#: A path, or the bytes of a picture file.
-Picture = str | os.PathLike[str] | bytes
 
 
 def predict(
@@ -32,13 +29,8 @@ def predict(
     several = [pictures] if isinstance(pictures, (str, bytes, os.PathLike)) else list(pictures)
     if not several:
         raise ValueError("Pass at least one picture.")
-    files = yield from work(lambda: tuple(_file(number, picture) for number, picture in enumerate(several, 1)))
+    files = yield from work(
+        lambda: tuple(read_picture(each, f"picture_{number}") for number, each in enumerate(several, 1))
+    )
     # A prediction changes nothing, so it may be asked for again; the key says so.
     return (yield from ask(Request("POST", path, headers={KEY: new_id()}, files=files), Predictions))
-
-
-def _file(number: int, picture: Picture) -> tuple[str, bytes]:
-    if isinstance(picture, bytes):
-        return f"picture_{number}", picture
-    path = Path(picture)
-    return path.name, path.read_bytes()

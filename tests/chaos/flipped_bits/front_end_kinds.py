@@ -1,4 +1,4 @@
-"""The files of the front-end: uploads that are on their way, and its notes of uploads and webhooks."""
+"""The files of the front-end: uploads on their way, notes of uploads and webhooks, tokens and webhook secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from conf.tokens import TokenError, create_token, read_tokens
+from conf.webhook_secrets import WebhookSecretError, create_secret, read_secrets, rotate_secret
 from tests.chaos.flipped_bits.flipping import FoundError, Kind
 from tests.chaos.power_loss.front_end_files import ANYONE, ROSES, Uploading, picture
 from tests.sample_tasks import hex_id
@@ -101,7 +103,35 @@ def read_webhook_notes(folder: Path) -> Iterator[Hashable]:
     yield from (("handed over", record.destination, record.handed_over) for record in records)
 
 
+def make_tokens(folder: Path) -> Sequence[Path]:
+    for number in range(10):
+        create_token(folder / "tokens.json", f"site-{number}", str(number) if number % 2 else None)
+    return [folder / "tokens.json"]
+
+
+def read_all_tokens(folder: Path) -> Iterator[Hashable]:
+    try:
+        yield from map(msgspec.structs.astuple, read_tokens(folder / "tokens.json") or ())
+    except TokenError as error:
+        raise FoundError(str(error)) from error
+
+
+def make_secrets(folder: Path) -> Sequence[Path]:
+    create_secret(folder / "secrets")
+    rotate_secret(folder / "secrets")
+    return [folder / "secrets"]
+
+
+def read_all_secrets(folder: Path) -> Iterator[Hashable]:
+    try:
+        yield from map(msgspec.structs.astuple, read_secrets(folder / "secrets"))
+    except WebhookSecretError as error:
+        raise FoundError(str(error)) from error
+
+
 KINDS = (
+    Kind("tokens", "a CRC-32 of the file", make_tokens, read_all_tokens),
+    Kind("webhook secrets", "a CRC-32 of the file", make_secrets, read_all_secrets),
     Kind("upload on its way", "the SHA-256 that its sender has given", make_part, read_part),
     Kind("notes of uploads", "a CRC-32 in each row; SQLite's integrity check", make_upload_notes, read_upload_notes),
     Kind("notes of webhooks", "a CRC-32 in each row; SQLite's integrity check", make_webhook_notes, read_webhook_notes),
