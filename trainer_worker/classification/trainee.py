@@ -9,8 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from trainer_worker.classification.regression import LABEL_SMOOTHING
-from trainer_worker.optimization.adam import Adam
+from trainer_worker.optimization.muon import Muon
 from trainer_worker.optimization.training_copies import copy_of_tail
+
+#: See Muon (docs/choices.md, "Muon for the tail of a classifier").
+RATE_OF_KERNELS = 14.0
 
 
 class Trainee:
@@ -23,7 +26,7 @@ class Trainee:
 
     def __init__(self, tail: Any) -> None:
         self.network = copy_of_tail(tail)
-        self.optimizer = Adam(self.network.trainable_variables)
+        self.optimizer = Muon(self.network.trainable_variables, _kernels(self.network), RATE_OF_KERNELS)
         self._adjustment = tf.Variable(tf.zeros(tail.output_shape[-1]), trainable=False)
         self.step = _compile_step(self.network, self.optimizer, self._adjustment)
 
@@ -35,7 +38,13 @@ class Trainee:
             variable.assign(tf.zeros_like(variable))
 
 
-def _compile_step(tail: Any, optimizer: Adam, adjustment: tf.Variable) -> Any:
+def _kernels(tail: Any) -> list[Any]:
+    """The kernels of a tail's convolutions that are matrices. Those of depthwise and of grouped ones are not."""
+    convolutions = [layer for layer in tail.layers if isinstance(layer, keras.layers.Conv2D) and layer.groups == 1]
+    return [layer.kernel for layer in convolutions if layer.trainable]
+
+
+def _compile_step(tail: Any, optimizer: Muon, adjustment: tf.Variable) -> Any:
     """The step of a Trainee. The loss is that of the logits without the adjustment, so training doesn't undo it."""
     head = tail.layers[-1]
     pool = keras.Model(tail.input, head.input)

@@ -38,6 +38,8 @@ MIN_EPOCHS, MAX_EPOCHS = 16, 40
 #: (docs/choices.md, "Batches of a segmenter").
 WANTED_STEPS = 500
 LEAST_BATCH = 4
+#: See Muon (docs/choices.md, "Muon's constants").
+RATE_OF_KERNELS = 20.0
 #: The learning rate rises over this share of the steps and then falls along a cosine to a fiftieth of its peak.
 WARMUP_SHARE = 0.05
 FINAL_RATE_SHARE = 0.02
@@ -116,7 +118,7 @@ def fit_decoder(
 
 def _learner(copy: Any, data: MaskedFeatures, options: TrainingOptions) -> Learner:
     """copy: the training copy of the decoder."""
-    optimizer = Muon(copy.trainable_variables, unet.normalized_kernels(copy))
+    optimizer = Muon(copy.trainable_variables, unet.normalized_kernels(copy), RATE_OF_KERNELS)
     return Learner(
         network=copy,
         optimizer=optimizer,
