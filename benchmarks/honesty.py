@@ -72,7 +72,7 @@ from protocol.options import ClassificationOptions
 
 #: Pictures of other sets that should be called unknown.
 STRANGERS = 200
-SMOKE_IMAGES, SMOKE_SIZE, SMOKE_SIDE_PX = 400, 12, 64
+SMOKE_IMAGES, SMOKE_SIZE, SMOKE_SIDE_PX = 300, 10, 64
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def read_arguments() -> argparse.Namespace:
         parser.error("name a folder of class folders, or say --drawn or --smoke")
     if arguments.smoke:
         arguments.datasets, arguments.seeds = [], 1
-        arguments.option.append(f"imageSize={SMOKE_SIZE_PX}")
+        arguments.option += [f"imageSize={SMOKE_SIZE_PX}", "exports=tflite"]
     return arguments
 
 

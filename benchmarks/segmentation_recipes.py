@@ -46,12 +46,14 @@ COMPARISON = Comparison(
     ("dice", "dice_thin"),
     code=trainer_code("segmentation"),
     revisions={"unet": 3, "unet_equal_time": 2},
-    shared_options=("imageSize", "tiles", "validationSplit"),
+    shared_options=("imageSize", "tiles", "validationSplit", "exports"),
     of_time={"unet": 1 / 3},
 )
 DRAWN_PICTURES, DRAWN_LINES, LINES_SIDE_PX = 100, 40, 512
 DRAWN_FRAMES, DRAWN_VESSELS = 96, 24
-SMOKE_PICTURES, SMOKE_SIZE_PX = 12, 64
+SMOKE_PICTURES = 12
+#: The Keras file is the one that scores TFModel.
+SMOKE_OPTIONS = ("imageSize=64", "exports=keras")
 #: The U-Net in equal time runs all that the other one does.
 SMOKE_RECIPES = ("tfmodel", "unet_equal_time")
 
@@ -126,7 +128,7 @@ def main() -> None:
             sets.append((Path(temporary, name), DRAWN[name].options))
         if arguments.smoke:
             make_segmentation_project(Path(temporary, "smoke"), SMOKE_PICTURES, seed=1)
-            sets, arguments.seeds = [(Path(temporary, "smoke"), (f"imageSize={SMOKE_SIZE_PX}",))], 1
+            sets, arguments.seeds = [(Path(temporary, "smoke"), SMOKE_OPTIONS)], 1
             arguments.recipes = list(SMOKE_RECIPES)
         results = RunResults(arguments.results or Path(temporary, "results.jsonl"))
         trials = [trial_of(folder, options) for folder, options in sets]

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 #: Of the large ones, (width, height): several times a model's input, so that a JPEG is decoded at a reduced size.
-LARGE, SMALL = (1203, 811), (150, 97)
+LARGE, SMALL = (603, 411), (150, 97)
 
 
 def scene(size: tuple[int, int], seed: int) -> Image.Image:

@@ -43,9 +43,10 @@ class Tally:
 
 
 class Campaign:
-    def __init__(self, place: Surroundings, seed: int) -> None:
+    def __init__(self, place: Surroundings, seed: int, **options: str) -> None:
+        """options: further ones of the tasks."""
         self.place, self.service = place, place.service
-        self.website = Website(self.service)
+        self.website = Website(self.service, options)
         self.random = random.Random(seed)
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._losses: Counter[str] = Counter()

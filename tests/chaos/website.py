@@ -16,8 +16,10 @@ ENDED = ("done", "failed", "cancelled")
 
 
 class Website:
-    def __init__(self, service: ServiceUnderTest) -> None:
+    def __init__(self, service: ServiceUnderTest, options: dict[str, str] | None = None) -> None:
+        """options: further ones of the tasks."""
         self._service = service
+        self._options = options or {}
         self._pause = threading.Event()
         self._posted = 0
         #: The posted project of each accepted task, by its taskId. None of these tasks may ever be lost.
@@ -37,7 +39,9 @@ class Website:
         self._posted += 1
         give_up_at_s = time.monotonic() + timeout_s
         while True:
-            answer = self._service.call("POST", "/", self.fields(project, f"key-{self._posted}", self._posted))
+            answer = self._service.call(
+                "POST", "/", self.fields(project, f"key-{self._posted}", self._posted) | self._options
+            )
             if answer.status == 200:
                 task_id = str(answer.body["taskId"])
                 self.accepted[task_id] = project

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,24 @@ import numpy as np
 from tests.process.service_under_test import PATIENCE_S, REPOSITORY
 from tests.process.small_projects import digit_pictures
 
-FILES = {"model.keras", "model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip", "report.html"}
+FILES = {"model.tflite", "labels.txt", "metrics.json", "held_out.json", "app_pack.zip", "report.html"}
+#: Those of the other formats that a task writes by default.
+OTHER_FORMATS = frozenset({"model.keras", "saved_model/saved_model.pb"})
 
 
-def check_published(project: Path, task: dict[str, Any]) -> Path:
-    """Asserts that the task's model is complete, the newest and the only trace it has left; returns its folder."""
+def check_published(project: Path, task: dict[str, Any], others: Set[str] = OTHER_FORMATS) -> Path:
+    """Asserts that the task's model is complete, the newest and the only trace it has left; returns its folder.
+
+    others: files of the formats that it was asked for beside TFLite.
+    """
     models = project / "models"
     folder = models / str(task["taskId"])
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["attempt"] == task["attempt"]
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {file["path"] for file in manifest["files"]} == found - {"manifest.json"}
-    assert found >= FILES | {"saved_model/saved_model.pb"}
+    assert found >= FILES | others
+    assert not found & (OTHER_FORMATS - others)
     for file in manifest["files"]:
         content = (folder / file["path"]).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size_bytes"], file["sha256"]), file

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 import psutil
 
 from service.commands import START_TIMEOUT_S, STOP_TIMEOUT_S
+from service.supervisor_client import ProgramInfo, SupervisorClient
 from tests.free_ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -177,11 +178,16 @@ class ServiceUnderTest:
         """Everything alive that this service has started, or that works in its folder."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
+    def program_info(self, program: str) -> ProgramInfo:
+        """What supervisord says of a program, by its socket: a supervisorctl would be a process for each look."""
+        programs = {info.name: info for info in SupervisorClient(self.home).programs()}
+        return programs[program.rpartition(":")[2]]
+
     def pid_of(self, program: str) -> int:
         """Process id of a supervised program; the test fails when it does not run."""
-        pid = int(self.supervisorctl("pid", program))
-        assert pid > 0, self.supervisorctl("status")
-        return pid
+        info = self.program_info(program)
+        assert info.pid > 0, info
+        return info.pid
 
     def trainers_of(self, agent_pid: int) -> list[psutil.Process]:
         """The trainer processes of an agent, oldest first: the oldest is the one that trains."""

@@ -137,7 +137,7 @@ def test_a_broker_that_gave_up_over_its_journal_is_not_silent(stopped: ServiceUn
     journal.write_text("This is no database. " * 100)
     # On a busy machine supervisord calls the program started before it has ended, so the answer is not looked at.
     service.program("-m", "supervisor.supervisorctl", "-c", "supervisord.conf", "start", "broker")
-    wait_until(lambda: service.command("status").stdout, lambda said: "EXITED" in said or "FATAL" in said)
+    wait_until(lambda: service.program_info("broker").state, lambda state: state in ("EXITED", "FATAL"))
     status = service.command("status")
     assert status.returncode == 1
     assert "broker has ended" in status.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ PREPROCESSING = {
 }
 
 
+@functools.lru_cache(maxsize=2)
 def random_application(name: str, image_size: int, seed: int = 1) -> keras.Model:
     """Keras's own network without top, with random weights and the batch statistics of some noise.
 
-    With other statistics activations grow from layer to layer until rounding errors decide the outputs.
+    With other statistics activations grow from layer to layer until rounding errors decide the outputs. Callers
+    share the model, so they may not change it.
     """
     keras.utils.set_random_seed(seed)
     model = FUNCTIONS[name](include_top=False, weights=None, input_shape=(image_size, image_size, 3))

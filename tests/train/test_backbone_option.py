@@ -130,7 +130,7 @@ def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Pat
 @pytest.mark.parametrize(("budget_s", "name"), [(8, "lite0"), (36000, "lite2")])
 def test_auto_takes_what_there_is_time_for(tmp_path: Path, budget_s: int, name: str) -> None:
     write_digits(tmp_path / "project", range(40))
-    backbone = task(tmp_path / "project", "t1", backbone="auto", time_budget=budget_s)["backbone"]
+    backbone = task(tmp_path / "project", "t1", backbone="auto", epochs=1, time_budget=budget_s)["backbone"]
     assert backbone["name"] == name
     assert f"timeBudget of {budget_s} s" in backbone["reason"]
 

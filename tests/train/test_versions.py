@@ -26,7 +26,7 @@ from trainer_worker.segmentation import train as segmentation
 
 
 def classify(project: Path, task_id: str, reporter: Reporter | None = None, **options: Any) -> TrainingResult:
-    typed = ClassificationOptions(image_size=SIZE, exports=("tflite",), **options)
+    typed = ClassificationOptions(image_size=SIZE, exports=("tflite",), epochs=2, **options)
     job = Job(hex_id(task_id), 1, open_project(project), "classification", typed)
     return classification.train(Attempt(job, reporter or SilentReporter(), project.parent / "cache", 2))
 
