@@ -21,7 +21,7 @@ from trainer_worker.classification import fine_tuning
 from trainer_worker.classification.classifier import Classifier, build_classifier, predict
 from trainer_worker.classification.dataset import LabelledFeatures
 from trainer_worker.classification.fine_tuning import LEAST_STEPS, WARM_UP_STEPS, fit, planned_epochs
-from trainer_worker.classification.heads import fit_head
+from trainer_worker.classification.heads import fit_head, start_head
 from trainer_worker.classification.preparing import prepared_classifier
 from trainer_worker.optimization.epochs import History
 from trainer_worker.optimization.learning_rate import RateSchedule
@@ -108,6 +108,25 @@ def test_a_prepared_classifier_learns_the_same_and_compiles_nothing_any_more(
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert sys.getswitchinterval() == interval_s
     assert not any(thread.name.startswith("prepare") for thread in threading.enumerate())
+
+
+def test_convolutions_learn_by_muon_and_all_else_by_adam(classifier: Classifier, features: LabelledFeatures) -> None:
+    """Muon holds the norm of a kernel, and Adam does not."""
+    start_head(classifier, features, ROWS)
+    trainee = classifier.trainee
+    trainee.begin(classifier.tail, np.zeros(2, np.float32))
+    trainee.optimizer.learning_rate.assign(1e-3)
+    before = [np.asarray(weight) for weight in trainee.network.trainable_variables]
+    ones = np.ones((len(ROWS), classifier.last_features), np.float32)
+    trainee.step(features.views[0].maps, np.eye(2, dtype=np.float32)[features.classes], ones)
+    keeping = set()
+    for weight, old in zip(trainee.network.trainable_variables, before, strict=True):
+        new = np.asarray(weight)
+        assert not np.array_equal(new, old), weight.path
+        if math.isclose(np.linalg.norm(new), np.linalg.norm(old), rel_tol=1e-6):
+            keeping.add(weight.path.split("/")[-2])
+    pointwise = {layer.name for layer in trainee.network.layers if layer.name.endswith(("_expand", "_project", "head"))}
+    assert keeping == pointwise != set()
 
 
 def test_a_class_that_turns_out_to_be_unreadable_is_left_out_of_a_prepared_classifier() -> None:
