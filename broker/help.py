@@ -70,7 +70,8 @@ class Help(Submissions):
 def _computes_as(worker: Worker) -> tuple[set[str], str, str]:
     """What the features of a picture depend on: the kinds of devices and the versions of TensorFlow and of our code.
 
-    A helper compares all of it again by the name of the training's engine (trainer_worker/classification/helping.py).
+    A helper compares devices, weights, TensorFlow and the version of our features again, by the name of the training's
+    engine (trainer_worker/classification/helping.py).
     """
     return set(worker.devices), worker.versions.get(TENSORFLOW, ""), worker.versions.get(RELEASE, "")
 

@@ -65,10 +65,16 @@ class PrivateFile:
                 raise self._error(f"{file} cannot be read ({error.strerror}).") from error
         if len(content) > MAX_FILE_BYTES:
             raise self._error(f"{file} has more than {MAX_FILE_BYTES} bytes; move it away.")
-        content, seal, checksum = content.rpartition(SEAL) if SEAL in content else (content, b"", b"")
-        if seal and checksum != _checksum(content):
-            raise self.damaged("its checksum does not fit, so a bit has flipped or somebody has changed it")
-        return content
+        sealed, seal, checksum = content.rpartition(SEAL)
+        if not seal:
+            return content
+        if checksum.strip() != _checksum(sealed):
+            raise self._error(
+                f"{file} does not fit the checksum in its last line, so it is damaged or somebody has changed it. "
+                "Restore it. If it was changed on purpose, delete that line. Otherwise move the file away and "
+                f"{self._cure}."
+            )
+        return sealed
 
     def damaged(self, reason: object) -> Exception:
         """The error for a content that cannot be understood."""
@@ -98,13 +104,13 @@ class PrivateFile:
         try:
             with whole_file(self.path, mode=0o600) as opened:
                 give_to_owner(opened.fileno(), self.path.parent)
-                opened.write(content + SEAL + _checksum(content))
+                opened.write(content + SEAL + _checksum(content) + b"\n")
         except OSError as error:
             raise self._error(f"The {self._noun} {self.path} cannot be written ({error.strerror}).") from error
 
 
 def _checksum(content: bytes) -> bytes:
-    return b"%08x\n" % zlib.crc32(content)
+    return b"%08x" % zlib.crc32(content)
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:

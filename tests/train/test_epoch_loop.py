@@ -159,8 +159,13 @@ def test_short_epochs_are_saved_once_in_a_while_and_the_last_one_always(
     assert again.epochs == []
 
 
-def test_a_checkpoint_of_another_network_is_not_continued(tmp_path: Path) -> None:
-    """The operators of two workers may have put networks of the same name and the same shapes there."""
+def test_a_checkpoint_of_another_network_or_release_is_not_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operators of two workers may have put networks of the same name and the same shapes there.
+
+    Another release may train the same arrays in another way.
+    """
 
     def run_on(network: str, watcher: Watcher) -> None:
         attempt = attempt_in(tmp_path, ClassificationOptions(), watcher)
@@ -175,3 +180,10 @@ def test_a_checkpoint_of_another_network_is_not_continued(tmp_path: Path) -> Non
         run_on("one", same)
     run_on("another", other)
     assert (same.epochs, other.epochs) == ([3], [1, 2, 3, 4])
+
+    with pytest.raises(CutError):
+        run_on("one", Watcher(cut_after=2 * STEPS + 2))
+    monkeypatch.setattr(epochs, "TRAINERS_VERSION", 1000)
+    later = Watcher()
+    run_on("one", later)
+    assert later.epochs == [1, 2, 3, 4]

@@ -115,7 +115,7 @@ def test_convolutions_learn_by_muon_and_all_else_by_adam(classifier: Classifier,
     start_head(classifier, features, ROWS)
     trainee = classifier.trainee
     trainee.begin(classifier.tail, np.zeros(2, np.float32))
-    trainee.optimizer.learning_rate.assign(1e-3)
+    trainee.optimizer.learning_rate.assign(1.0)
     before = [np.asarray(weight) for weight in trainee.network.trainable_variables]
     ones = np.ones((len(ROWS), classifier.last_features), np.float32)
     trainee.step(features.views[0].maps, np.eye(2, dtype=np.float32)[features.classes], ones)
@@ -123,7 +123,7 @@ def test_convolutions_learn_by_muon_and_all_else_by_adam(classifier: Classifier,
     for weight, old in zip(trainee.network.trainable_variables, before, strict=True):
         new = np.asarray(weight)
         assert not np.array_equal(new, old), weight.path
-        if math.isclose(np.linalg.norm(new), np.linalg.norm(old), rel_tol=1e-6):
+        if math.isclose(np.linalg.norm(new), np.linalg.norm(old), rel_tol=1e-5):
             keeping.add(weight.path.split("/")[-2])
     pointwise = {layer.name for layer in trainee.network.layers if layer.name.endswith(("_expand", "_project", "head"))}
     assert keeping == pointwise != set()

@@ -100,7 +100,7 @@ def test_a_step_is_a_share_of_the_kernel_whatever_its_norm(factor: float) -> Non
     np.testing.assert_allclose(outcomes[1], outcomes[0], atol=1e-4)
 
 
-def test_a_kernel_of_zeros_stays_one() -> None:
+def test_a_kernel_of_zeros_stays_as_it_is() -> None:
     weights = start()
     weights[0].assign(tf.zeros(KERNEL))
     muon(weights).apply(gradients(1))

@@ -25,7 +25,10 @@ from trainer_worker.classification.regression import ADJUSTMENT, image_weights, 
 SIZE = 64
 #: Digits that look alike; of the first, 5 % of the training pictures.
 DIGITS, TRAINED, SCORED = (3, 5, 8, 9), (18, 114, 114, 114), 40
-SMALL_RECALL, OTHER_RECALL = 0.6, 0.85
+#: Recall of the first digit by the head and after one epoch, and mean recall of the others.
+SMALL_RECALL, TUNED_RECALL, OTHER_RECALL = 0.6, 0.8, 0.85
+#: Steps in bfloat16 from nearly equal gradients may differ by this share of a kernel.
+ROUNDED = 0.03
 #: Pictures of the first digit where the class is so small that balance alone does not help it, and how far its recall
 #: may then lie below the mean of the others.
 FEWEST, MOST_BELOW = 6, 0.1
@@ -120,7 +123,8 @@ def test_fine_tuning_keeps_the_adjustment(uneven: Uneven, tmp_path: Path, monkey
     assert raised - offset == pytest.approx(expected, abs=1e-2)
     assert early_raised - early_offset == pytest.approx(EARLY_SHARE * expected, abs=1e-5)
     assert np.array_equal(early_kernel, early_adjusted)
-    assert all(np.allclose(one, other, atol=1e-2) for one, other in zip(plain, adjusted, strict=True))
+    for one, other in zip(plain, adjusted, strict=True):
+        assert np.linalg.norm(one - other) < ROUNDED * np.linalg.norm(one)
 
 
 def test_the_head_finds_a_small_class(uneven: Uneven, weighted: bool) -> None:
@@ -138,5 +142,5 @@ def test_fine_tuning_finds_a_small_class(uneven: Uneven, weighted: bool, tmp_pat
     options = ClassificationOptions(image_size=SIZE, epochs=1)
     fit(uneven.classifier, uneven.features, uneven.train, attempt_in(tmp_path, options))
     recalls = uneven.recalls()
-    assert (recalls[0] >= SMALL_RECALL) == weighted
+    assert (recalls[0] >= TUNED_RECALL) == weighted
     assert recalls[1:].mean() >= OTHER_RECALL

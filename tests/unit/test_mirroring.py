@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -70,37 +71,49 @@ def test_a_check_says_the_same_as_the_training(tmp_path: Path) -> None:
     assert not any("mirror" in each.code for each in check(tmp_path, mirror="never").findings)
 
 
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reading]:
+    """Reads the views of a folder with these labels. most_bytes: how much room there is for varied ones."""
+
+    def read_views(labels: tuple[str, ...], mirror: Mirror, most_bytes: int = 1000) -> Reading:
+        monkeypatch.setattr(reading_file, "VARY_UP_TO_BYTES", most_bytes)
+        monkeypatch.setattr(reading_file, "features_of_rows", lambda *_: None)
+        monkeypatch.setattr(reading_file, "varied_view", lambda data, *_: data.plain)
+        folders = SimpleNamespace(labels=labels, files=[Path("0.png")])
+        data = SimpleNamespace(plain=FeatureView(np.zeros((1, 2, 2, 2)), np.zeros((1, 2))), folders=folders)
+        options = ClassificationOptions(mirror=mirror)
+        reading = Reading(cast(Any, folders), cast(Any, None), attempt_in(tmp_path, options))
+        assert not reading.findings  # nor is anything said of a head that is trained alone, which asks for no views
+        reading.views(cast(Dataset, data), np.array([0]))
+        return reading
+
+    return read_views
+
+
 @pytest.mark.parametrize(
-    ("labels", "mirror", "most_bytes", "is_mirrored", "codes"),
+    ("labels", "mirror", "is_mirrored", "codes"),
     [
-        (OTHERS, "auto", 1000, True, []),
-        (SIDES, "auto", 1000, False, ["not_mirrored"]),
-        (OTHERS, "auto", 0, False, []),
-        (SIDES, "always", 1000, True, ["mirrored_sides"]),
-        (SIDES, "always", 0, False, []),
-        (SIDES, "auto", 0, False, []),
+        (OTHERS, "auto", True, []),
+        (SIDES, "auto", False, ["not_mirrored"]),
+        (SIDES, "always", True, ["mirrored_sides"]),
     ],
 )
-def test_a_model_is_said_to_know_mirrored_pictures_only_if_it_does(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    labels: tuple[str, ...],
-    mirror: Mirror,
-    most_bytes: int,
-    is_mirrored: bool,
-    codes: list[str],
+def test_a_model_is_said_to_know_mirrored_pictures_if_it_does(
+    read: Callable[..., Reading], labels: tuple[str, ...], mirror: Mirror, is_mirrored: bool, codes: list[str]
 ) -> None:
-    """A large folder has no room for varied views. Then no option changes anything, and none is advised."""
-    monkeypatch.setattr(reading_file, "VARY_UP_TO_BYTES", most_bytes)
-    monkeypatch.setattr(reading_file, "features_of_rows", lambda *_: None)
-    monkeypatch.setattr(reading_file, "varied_view", lambda data, *_: data.plain)
-    folders = SimpleNamespace(labels=labels, files=[Path("0.png")])
-    data = SimpleNamespace(plain=FeatureView(np.zeros((1, 2, 2, 2)), np.zeros((1, 2))), folders=folders)
-    reading = Reading(cast(Any, folders), cast(Any, None), attempt_in(tmp_path, ClassificationOptions(mirror=mirror)))
-    assert not reading.findings  # nor is anything said of a head that is trained alone, which asks for no views
-    reading.views(cast(Dataset, data), np.array([0]))
+    reading = read(labels, mirror)
     assert reading.is_mirrored is is_mirrored
     assert [each.code for each in reading.findings] == codes
+
+
+@pytest.mark.parametrize(("labels", "mirror"), [(OTHERS, "auto"), (SIDES, "always"), (SIDES, "auto")])
+def test_where_there_is_no_room_for_varied_views_nothing_is_said_of_mirrored_pictures(
+    read: Callable[..., Reading], labels: tuple[str, ...], mirror: Mirror
+) -> None:
+    """No option would change anything then, so none is advised."""
+    reading = read(labels, mirror, most_bytes=0)
+    assert not reading.is_mirrored
+    assert not reading.findings
 
 
 def test_a_check_promises_no_mirrored_pictures() -> None:

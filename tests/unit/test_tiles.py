@@ -13,7 +13,7 @@ from PIL import Image
 
 from trainer_worker.pictures.user_files import UserFiles
 from trainer_worker.segmentation.folders import Cutting, read_pairs, scan_mask_folders
-from trainer_worker.segmentation.tiles import choose, overlap_px, part_that_counts, tiled_size, tiles
+from trainer_worker.segmentation.tiles import choose, overlap_px, part_that_counts, thinned, tiled_size, tiles
 from trainer_worker.segmentation.whole_pair import whole_pair
 
 SIDE = 64
@@ -66,6 +66,13 @@ def test_masks_all_alike_give_what_there_is(value: int, most: int, expected: int
     assert len(choose(mask, SIDE, most, np.random.default_rng(0))) == expected
 
 
+@pytest.mark.parametrize(("shape", "expected"), [((64, 20_000), (64, 96)), ((20_000, 64), (96, 64)), ((5, 7), (5, 7))])
+def test_a_thinned_strip_keeps_its_short_side(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    rows, columns = thinned(np.zeros(shape, np.uint8)).shape
+    assert expected[0] - 2 <= rows <= expected[0]
+    assert expected[1] - 2 <= columns <= expected[1]
+
+
 def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for name in ("images", "masks"):
@@ -80,9 +87,9 @@ def test_a_project_gives_tiles_of_the_pictures_own_pixels(tmp_path: Path) -> Non
     with whole_pair(folders, folders.pairs[0], SIDE) as (picture, mask):
         assert picture.shape == (150, 200, 3)
         cut = {(picture[tile.window].tobytes(), mask[tile.window].tobytes()) for tile in tiles(150, 200, SIDE)}
-        np.testing.assert_array_equal(examples.thinned[0], mask[1::3, 1::3])  # of 200 columns, 96 are enough
+        np.testing.assert_array_equal(examples.thinned[0], mask[1::2, 1::3])  # at most 96 of each
     assert {(p.tobytes(), m.tobytes()) for p, m in zip(examples.pictures[:5], examples.masks[:5], strict=True)} < cut
-    assert [mask.shape for mask in examples.thinned] == [(50, 67), (50, 67), (64, 64), (32, 50)]
+    assert [mask.shape for mask in examples.thinned] == [(75, 67), (75, 67), (64, 64), (64, 50)]
     again = read_pairs(
         scan_mask_folders(UserFiles.at(tmp_path)), Cutting(SIDE, tiles=5, seed=7), 1, lambda fraction: None
     )

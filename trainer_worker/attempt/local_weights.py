@@ -18,7 +18,7 @@ class LocalWeights:
     (features, checkpoints, the model's fingerprint) names the weights by it. The operator may exchange the weights
     during the task, so `refuse_if_changed` is called whenever they have been loaded.
     tell: called for each part that is hashed, in any thread. An exception from it ends the hashing, which takes seconds
-    for each gigabyte. It must hold nothing of the task, because backbones are kept from task to task.
+    for each gigabyte. It must hold nothing large, because backbones are kept from task to task.
     """
 
     path: Path

@@ -19,7 +19,6 @@ class TimeBudget:
         self, budget_s: float, clock: Callable[[], float] = time.monotonic, began_s: float | None = None
     ) -> None:
         """began_s: when it began; by default it begins now."""
-        self._clock = clock
         self._began_s = clock() if began_s is None else began_s
         self.is_limited = budget_s > 0
         self._budget_s = budget_s or math.inf
@@ -27,10 +26,6 @@ class TimeBudget:
     def by_s(self, share: float, reserve_s: float = 0.0) -> float:
         """The time that is reserve_s before `share` of the budget (0 to 1) is used up; infinity without a limit."""
         return self._began_s + share * self._budget_s - reserve_s
-
-    def from_now_s(self, share: float) -> float:
-        """The time at which that share of the budget (0 to 1) will have passed from now; infinity without a limit."""
-        return self._clock() + share * self._budget_s
 
 
 def share_spent(begun_s: float, end_by_s: float) -> float:

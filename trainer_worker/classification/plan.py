@@ -22,6 +22,8 @@ FEATURES_START_S = 0.9
 ADVICE_START_S = 0.1
 ADVICE_S_PER_IMAGE = 0.0004
 TRAIN_S_PER_IMAGE_AND_EPOCH = 0.0038
+#: The part of an optimizer step that does not depend on the batch.
+TRAIN_S_PER_STEP = 0.02
 TRAIN_START_S = 0.8
 CHECK_S_PER_IMAGE = 0.015
 CHECK_START_S = 1.0
@@ -82,10 +84,12 @@ class ClassifierPlan:
         held_out = self.images * self.options.validation_split
         trained = self.images - held_out
         varied = trained if self.backbone.trunk_end else 0  # else only the head is trained, on the plain views
-        trained_on = varied * planned_epochs(math.ceil(trained), self.options)
+        epochs = planned_epochs(math.ceil(trained), self.options)
+        steps = epochs * math.ceil(varied / self.options.batch_size)
         features_s = (self.images + varied) * FEATURES_S_PER_IMAGE * self._size * self.backbone.features_cost
-        train_s = trained_on * TRAIN_S_PER_IMAGE_AND_EPOCH * self._size * self.backbone.training_cost
-        train_s += TRAIN_START_S
+        train_s = TRAIN_START_S + self.backbone.training_cost * (
+            epochs * varied * TRAIN_S_PER_IMAGE_AND_EPOCH * self._size + steps * TRAIN_S_PER_STEP
+        )
         return [
             PlannedStage("features", FEATURES_START_S + features_s),
             PlannedStage("advice", ADVICE_START_S + self.images * ADVICE_S_PER_IMAGE),

@@ -48,8 +48,7 @@ def train(attempt: Attempt) -> TrainingResult:
     chosen = choose_backbone(job, lambda backbone: ClassifierPlan(images, options, backbone, count).total_s)
     refuse_impossible(options.exports, chosen.backbone.impossible_formats)
     attempt.learns_from = chosen.backbone.weights_sha256
-    plan = ClassifierPlan(images, options, chosen.backbone, count)
-    attempt.reporter.plan(plan.stages())
+    attempt.reporter.plan(ClassifierPlan(images, options, chosen.backbone, count).stages())
 
     wants_interim = attempt.wants_interim_model
     stages.enter(stage_name("features", wants_interim))

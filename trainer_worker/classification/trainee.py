@@ -13,7 +13,7 @@ from trainer_worker.optimization.muon import Muon
 from trainer_worker.optimization.training_copies import copy_of_tail
 
 #: See Muon (docs/choices.md, "Muon for the tail of a classifier").
-RATE_OF_KERNELS = 14.0
+RATE_OF_KERNELS = 32.0
 
 
 class Trainee:
@@ -39,9 +39,10 @@ class Trainee:
 
 
 def _kernels(tail: Any) -> list[Any]:
-    """The kernels of a tail's convolutions that are matrices. Those of depthwise and of grouped ones are not."""
+    """The kernels of a tail's convolutions that are trained and are matrices, which those of grouped ones are not."""
+    trained = {id(weight) for weight in tail.trainable_variables}
     convolutions = [layer for layer in tail.layers if isinstance(layer, keras.layers.Conv2D) and layer.groups == 1]
-    return [layer.kernel for layer in convolutions if layer.trainable]
+    return [layer.kernel for layer in convolutions if id(layer.kernel) in trained]
 
 
 def _compile_step(tail: Any, optimizer: Muon, adjustment: tf.Variable) -> Any:

@@ -22,6 +22,7 @@ from trainer_worker.optimization.adam import Adam
 from trainer_worker.optimization.learning_rate import RateSchedule
 from trainer_worker.optimization.muon import Muon
 from trainer_worker.project.checkpoints import RandomState
+from trainer_worker.project.unchanged import TRAINERS_VERSION
 
 #: A lost attempt repeats at most this much and one epoch. With few pictures an epoch takes a tenth of a second, and
 #: writing a checkpoint to the disk takes half as long.
@@ -123,7 +124,7 @@ class EpochLoop:
     def __init__(self, learner: Learner, course: Course, attempt: Attempt) -> None:
         self._learner, self._course = learner, course
         self._reporter, self._checkpoints = attempt.reporter, attempt.checkpoints
-        self._learns_from = attempt.learns_from
+        self._learns_from = f"{attempt.learns_from} trainers={TRAINERS_VERSION}"
         self._random = np.random.default_rng(attempt.job.options.seed)
 
     def run(self, between_steps: Callable[[History], None] = lambda history: None) -> History:

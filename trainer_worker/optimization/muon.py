@@ -30,7 +30,8 @@ class Muon:
     """Trains Keras variables: the kernels by Muon, all other weights by Adam.
 
     kernels: the weights, (h, w, in, out), that Muon trains. rate_of_kernels: a kernel's step, as a share of its norm,
-    is this many times the learning rate. Raises ValueError if one of the kernels is not among the weights.
+    is this many times the learning rate, so a kernel of zeros stays as it is. Raises ValueError if one of the kernels
+    is not among the weights.
     """
 
     def __init__(self, weights: Sequence[Any], kernels: Collection[Any], rate_of_kernels: float) -> None:

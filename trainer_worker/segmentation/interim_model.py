@@ -8,13 +8,9 @@ import time
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.optimization.epochs import History
-from trainer_worker.segmentation.plan import SegmenterPlan
+from trainer_worker.segmentation.plan import INTERIM_STEPS, SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter
-
-#: The interim model trains for at least this many optimizer steps, even if it is late then: after fewer it is of no use
-#: (docs/choices.md, "First model of a segmenter's time budget").
-INTERIM_STEPS = 12
 
 
 class InterimModel:

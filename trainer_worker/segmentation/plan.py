@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.attempt.stages import stage_name
+from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.exporting.writing import expected_s
 from trainer_worker.pictures.splits import Wanted
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES
 from trainer_worker.segmentation.unet_training import batch_size_for, planned_epochs
+from trainer_worker.segmentation.view_choice import MOST_ENCODED
 from trainer_worker.segmentation.views import MOST_VIEWS
 
 READ_S_PER_PICTURE = 0.02
@@ -40,6 +42,11 @@ FINISHING_MARGIN = 1.5
 #: first of them.
 INTERIM_CHECKED = 20
 INTERIM_CHECK_START_S = 1.5
+#: The interim model trains for at least this many optimizer steps, even if it is late then: after fewer it is of no use
+#: (docs/choices.md, "First model of a segmenter's time budget").
+INTERIM_STEPS = 12
+#: The share of a time budget that may go by while the views are chosen.
+VIEWS_SHARE = 0.05
 #: Planned tiles of a picture that is scored whole. The real number is not known before the picture is read.
 TILES_SCORED = 40
 #: So many pictures score a model, and of each class if it has enough, even if validation_split asks for fewer. But
@@ -83,15 +90,28 @@ class SegmenterPlan:
         """The seconds to keep for exporting, checking and publishing the interim model."""
         return FINISHING_MARGIN * sum(stage.expected_s for stage in self._interim_finishing())
 
-    def encoding_s(self, pictures: float) -> float:
+    @property
+    def has_time_for_views(self) -> bool:
+        """Whether a time budget leaves time to see in which views pictures look like their set.
+
+        It may take a small share of the budget, and none of the time that the interim model needs. Only the plan
+        decides, and no clock: another attempt has to choose the same views, or its checkpoints would not fit.
+        """
+        budget_s = self.options.time_budget
+        left_s = min(VIEWS_SHARE * budget_s, INTERIM_MODEL_SHARE * budget_s - self._first_model_s())
+        return not budget_s or self._encoding_s(MOST_ENCODED) <= left_s
+
+    def _first_model_s(self) -> float:
+        """The seconds of the interim model. Each picture that is drawn for its steps has to be encoded."""
+        read, _ = self._training()
+        trained = math.ceil((self.pairs - self._held_out) * self.tiles)
+        pictures = INTERIM_STEPS * batch_size_for(trained, self.options)
+        steps_s = INTERIM_STEPS * TRAIN_S_PER_STEP + self._encoding_s(pictures) + self._decoding_s(pictures)
+        return read.expected_s + TRAIN_START_S + steps_s + self.interim_finishing_s()
+
+    def _encoding_s(self, pictures: float) -> float:
         """The seconds to encode so many pictures in one view."""
         return pictures * ENCODE_S_PER_PICTURE * self.backbone.features_cost * self._size
-
-    def first_steps_s(self, steps: int) -> float:
-        """The seconds of the first optimizer steps, in which each picture that is drawn has to be encoded."""
-        trained = math.ceil((self.pairs - self._held_out) * self.tiles)
-        pictures = steps * batch_size_for(trained, self.options)
-        return TRAIN_START_S + steps * TRAIN_S_PER_STEP + self.encoding_s(pictures) + self._decoding_s(pictures)
 
     @property
     def _held_out(self) -> float:
@@ -106,7 +126,7 @@ class SegmenterPlan:
         trained = (self.pairs - self._held_out) * self.tiles
         epochs = planned_epochs(math.ceil(trained), self.options)
         steps = epochs * math.ceil(trained / batch_size_for(math.ceil(trained), self.options))
-        encode_s = self.encoding_s(trained * self._encodings(trained, epochs))
+        encode_s = self._encoding_s(trained * self._encodings(trained, epochs))
         train_s = TRAIN_START_S + steps * TRAIN_S_PER_STEP + encode_s + self._decoding_s(trained * epochs)
         return PlannedStage("read", self.pairs * READ_S_PER_PICTURE * self.tiles), PlannedStage("train", train_s)
 

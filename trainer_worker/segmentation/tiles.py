@@ -70,9 +70,9 @@ def part_that_counts(tile: Tile, output: Any) -> Any:
 
 
 def thinned(mask: Any) -> Any:
-    """Every k-th row and column of a mask (h, w), so that at most THINNED_PX of each are left. It tells places."""
-    k = -(-max(mask.shape) // THINNED_PX)
-    return mask[k // 2 :: k, k // 2 :: k]
+    """At most THINNED_PX rows and columns of a mask (h, w), evenly spaced. They tell where classes lie."""
+    down, across = (-(-length // THINNED_PX) for length in mask.shape)
+    return mask[down // 2 :: down, across // 2 :: across]
 
 
 def choose(mask: Any, side: int, most: int, random: np.random.Generator) -> Sequence[Tile]:

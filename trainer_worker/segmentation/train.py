@@ -7,14 +7,13 @@ Read `train` from top to bottom.
 from __future__ import annotations
 
 import dataclasses
-import time
+import functools
 from pathlib import Path
 from typing import Any
 
 from protocol.options import SegmentationOptions
 from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.job import Job, TrainingResult
-from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.backbones.backbone import Backbone, ChosenBackbone
 from trainer_worker.backbones.catalogue import choose_backbone, refuse_without_endpoints
 from trainer_worker.exporting.checks import start_runtimes
@@ -26,17 +25,14 @@ from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.segmentation import unet
 from trainer_worker.segmentation.dataset import MaskDataset, read_mask_dataset
 from trainer_worker.segmentation.folders import MaskFolders, scan_mask_folders
-from trainer_worker.segmentation.interim_model import INTERIM_STEPS, InterimModel
+from trainer_worker.segmentation.interim_model import InterimModel
 from trainer_worker.segmentation.plan import SegmenterPlan
 from trainer_worker.segmentation.publication import publish_segmenter
 from trainer_worker.segmentation.record import TrainedSegmenter
 from trainer_worker.segmentation.skip_features import FEATURES_MEMORY_BYTES, SkipFeatures
 from trainer_worker.segmentation.tile_choice import AUTO
 from trainer_worker.segmentation.unet_training import MaskedFeatures, fit_decoder
-from trainer_worker.segmentation.view_choice import MayEncode, TrainingSet, ViewChoice, choose_views
-
-#: The share of a time budget that may go by while the views are chosen.
-VIEWS_SHARE = 0.05
+from trainer_worker.segmentation.view_choice import TrainingSet, ViewChoice, choose_views
 
 
 def train(attempt: Attempt) -> TrainingResult:
@@ -107,22 +103,9 @@ def _learned(
     examples, rows = data.examples, data.examples.rows_of(data.split.train)
     skips = SkipFeatures(quick, examples.pictures, FEATURES_MEMORY_BYTES)
     told = TrainingSet(skips, examples, rows, data.copies.together, data.folders.classes.names)
-    choice = choose_views(told, attempt.job.options.mirror, time_to_encode(plan, attempt))
+    tell = functools.partial(attempt.reporter.step, 0.0)
+    choice = choose_views(told, attempt.job.options.mirror, tell, plan.has_time_for_views)
     return MaskedFeatures(skips, examples.masks, rows, choice.views), choice
-
-
-def time_to_encode(plan: SegmenterPlan, attempt: Attempt) -> MayEncode:
-    """What choose_views asks. In a time budget, it gets a small share, and nothing of the first model's time."""
-    until_s = attempt.budget.from_now_s(VIEWS_SHARE)
-    if attempt.wants_interim_model:
-        reserve_s = plan.first_steps_s(INTERIM_STEPS) + plan.interim_finishing_s()
-        until_s = min(until_s, attempt.budget.by_s(INTERIM_MODEL_SHARE, reserve_s))
-
-    def may_encode(pictures: int) -> bool:
-        attempt.reporter.step(0.0)
-        return time.monotonic() + plan.encoding_s(pictures) <= until_s
-
-    return may_encode
 
 
 def _options(job: Job) -> SegmentationOptions:

@@ -22,11 +22,13 @@ from trainer_worker.layouts.mirroring import may_mirror
 from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.folders import Examples
 from trainer_worker.segmentation.skip_features import ENCODER_BATCH, SkipFeatures
-from trainer_worker.segmentation.views import LIES, MIRRORED, SWAPPED, UPSIDE_DOWN, lies_within, views_of
+from trainer_worker.segmentation.views import MIRRORED, SWAPPED, UPSIDE_DOWN, have_lights, lies_within, views_of
 
 #: So many training examples tell by their features whether a view looks like the set, and so many by the places of
 #: their classes.
 SAMPLED, SAMPLED_MASKS = 24, 240
+#: At most so many pictures are encoded for that: as they are, upside down and with their axes swapped.
+MOST_ENCODED = 3 * SAMPLED
 #: A set of fewer pictures that are neither copies nor a series tells nothing. It is taken to have an upper side.
 FEWEST_TELLING = 8
 #: A view does not look like the set if its differences from the pictures are more alike than this (see likeness).
@@ -43,13 +45,7 @@ _SENTENCES = {
     ),
     MIRRORED | UPSIDE_DOWN | SWAPPED: "The model learned from the pictures in all eight ways to turn and mirror them.",
 }
-
-
-_TURNED = {UPSIDE_DOWN: "upside down", SWAPPED: "turned by a right angle"}
-
-#: Asked before each batch with the number of pictures that are left to encode for a view, of which some may be encoded
-#: already. False if there is no time. What it raises ends the choice.
-MayEncode = Callable[[int], bool]
+_UNSEEN = " The time budget left no time to see whether they could as well be turned."
 
 
 class ViewChoice(NamedTuple):
@@ -79,11 +75,14 @@ class TrainingSet:
         """For each of the rows a number, equal for examples of one picture, of its copies and of its series."""
         return self.together[self.examples.owners[list(self.rows)]]
 
-    @property
-    def is_grey(self) -> bool:
-        """Whether no example that trains has any colour."""
-        pictures = (self.examples.pictures[row] for row in self.rows)
-        return all(bool((picture == picture[..., :1]).all()) for picture in pictures)
+    def is_grey(self, tell: Callable[[], None]) -> bool:
+        """Whether no example that trains has any colour. tell: called for each example that has none."""
+        for row in self.rows:
+            picture = self.examples.pictures[row]
+            if (picture != picture[..., :1]).any():
+                return False
+            tell()
+        return True
 
     def whole_mask(self, place: int) -> Any:
         """The mask uint8 (h, w) of the picture that one of the rows comes from; of a cut picture a thinned one."""
@@ -91,12 +90,15 @@ class TrainingSet:
         return self.examples.thinned[self.examples.owners[row]] if self.examples.tiles else self.examples.masks[row]
 
 
-def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lambda pictures: True) -> ViewChoice:
+def choose_views(
+    data: TrainingSet, mirror: Mirror, tell: Callable[[], None] = lambda: None, has_time: bool = True
+) -> ViewChoice:
     """The views to train on. mirror: the option, which decides about left and right unless it is "auto".
 
     With "auto", first the names of the classes decide (mirroring.py), and then their places. The same examples give the
-    same choice if there is time for it, but for the rounding of features on another kind of machine. Without the time
-    to look at a view, the pictures are not trained on in it.
+    same choice, but for the rounding of features on another kind of machine.
+    tell: called for each batch that is looked at, and may raise. has_time: whether there is time to encode pictures.
+    Without it, none is turned.
     """
     mirrored = may_mirror(data.names[1:], mirror)
     findings: tuple[Finding, ...] = ()
@@ -104,43 +106,33 @@ def choose_views(data: TrainingSet, mirror: Mirror, may_encode: MayEncode = lamb
         left, right = _classes_of_halves(data, axis=1)
         if left and right:
             mirrored, findings = False, (_of_sides(left[0], right[0]),)
-    changes, unseen = _changes(data, may_encode) if mirrored else (0, "")
-    is_grey = data.is_grey
-    views = views_of(lies_within(changes), is_grey)
-    grey = ", as grey as it is" if is_grey else ""
-    lights = f" Each was also shown in other lights{grey}." if max(views) >= LIES else ""
-    return ViewChoice(views, _SENTENCES[changes] + lights + unseen, findings)
+    changes = _changes(data, tell, has_time) if mirrored else 0
+    sentence = _SENTENCES[changes] + (_UNSEEN if mirrored and not has_time else "")
+    lies = lies_within(changes)
+    if not have_lights(lies):
+        return ViewChoice(views_of(lies), sentence, findings)
+    is_grey = data.is_grey(tell)
+    lights = f" Each was also shown in other lights{', as grey as it is' if is_grey else ''}."
+    return ViewChoice(views_of(lies, is_grey), sentence + lights, findings)
 
 
-def _changes(data: TrainingSet, may_encode: MayEncode) -> tuple[int, str]:
-    """Which changes leave pictures as they could be, if mirroring them does, and what there was no time to see."""
-    changes = MIRRORED
-    for view in (UPSIDE_DOWN, SWAPPED):
-        looks_the_same = _looks_the_same(data, view, may_encode)
-        if looks_the_same is None:
-            return changes, f" The time budget left no time to see whether they could as well be {_TURNED[view]}."
-        if not looks_the_same:
-            break
-        changes |= view
-    return changes, ""
+def _changes(data: TrainingSet, tell: Callable[[], None], has_time: bool) -> int:
+    """Which changes leave pictures as they could be, if mirroring them does."""
+    if not has_time or not _looks_the_same(data, UPSIDE_DOWN, tell):
+        return MIRRORED
+    turned = SWAPPED if _looks_the_same(data, SWAPPED, tell) else 0
+    return MIRRORED | UPSIDE_DOWN | turned
 
 
-def _looks_the_same(data: TrainingSet, view: int, may_encode: MayEncode) -> bool | None:
-    """Whether the pictures of the set could as well stand in that view, by their features and by their masks.
-
-    None if there is no time to see.
-    """
+def _looks_the_same(data: TrainingSet, view: int, tell: Callable[[], None]) -> bool:
+    """Whether the pictures of the set could as well stand in that view, by their features and by their masks."""
     if len(np.unique(data.groups)) < FEWEST_TELLING or (view == UPSIDE_DOWN and any(_classes_of_halves(data, axis=0))):
         return False
-    alike = view_likeness(data, view, may_encode)
-    return None if alike is None else alike <= MOST_ALIKE
+    return view_likeness(data, view, tell) <= MOST_ALIKE
 
 
-def view_likeness(data: TrainingSet, view: int, may_encode: MayEncode = lambda pictures: True) -> float | None:
-    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride.
-
-    None if there is no time to compute it.
-    """
+def view_likeness(data: TrainingSet, view: int, tell: Callable[[], None] = lambda: None) -> float:
+    """The `likeness` of the changes that a view makes to the encoder's mean features at its last stride."""
     some = _of_many_groups(data.groups, SAMPLED)
     rows = np.repeat(np.array(data.rows)[some], 2)
     views = np.tile([0, view], len(some))
@@ -148,14 +140,10 @@ def view_likeness(data: TrainingSet, view: int, may_encode: MayEncode = lambda p
         (rows[start : start + ENCODER_BATCH], views[start : start + ENCODER_BATCH])
         for start in range(0, len(rows), ENCODER_BATCH)
     ]
-    means, left = [], len(rows)
-    if not may_encode(left):
-        return None
+    means = []
     for maps in data.skips.batches(wanted):
         means.append(maps[-1].astype(np.float32).mean(axis=(1, 2)))
-        left -= len(means[-1])
-        if left and not may_encode(left):
-            return None
+        tell()
     features = np.concatenate(means)
     spread = features.std(axis=0) + 1e-3
     return likeness((features[::2] - features[1::2]) / spread, data.groups[some])

@@ -19,7 +19,7 @@ MOST_VIEWS, MOST_LIGHTS = 8, 4
 #: How far another light may be from the picture's own: the share by which each colour is stronger or weaker, the share
 #: by which contrast is, and the brightness that is added, in parts of white.
 TINT, CONTRAST, BRIGHTNESS = 0.15, 0.3, 0.15
-#: Lights above this number have no tint. They are for sets of grey pictures, whose apps see no other ones.
+#: Lights above this number have no tint. They are for sets of grey pictures, since their apps see no colour.
 UNTINTED = MOST_LIGHTS
 
 
@@ -52,6 +52,11 @@ def picture_in(view: int, picture: Any, row: int) -> Any:
 def lies_within(changes: int) -> tuple[int, ...]:
     """All ways to lay a picture with these changes alone. changes: a sum of MIRRORED, UPSIDE_DOWN and SWAPPED."""
     return tuple(lie for lie in range(LIES) if not lie & ~changes)
+
+
+def have_lights(lies: Sequence[int]) -> bool:
+    """Whether MOST_VIEWS leaves room for more than one light."""
+    return MOST_VIEWS // len(lies) > 1
 
 
 def views_of(lies: Sequence[int], is_grey: bool = False) -> tuple[int, ...]:

@@ -95,7 +95,7 @@ class LongPolls:
         """Return when something has happened to the task after fact number `since`, or after wait_s.
 
         A new progress counts as well if it comes while this waits. Raises BrokerAwayError if the broker must be asked
-        what has happened since then, and is away.
+        what has happened up to now, and is away.
         """
         # The log may not have `since` yet: the broker's answer to a POST may arrive before what it publishes.
         reader = Reader(Interest(task_id), since, self._feed.log, seen=self._feed.board.version)
