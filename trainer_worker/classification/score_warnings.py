@@ -24,7 +24,7 @@ Pair = tuple[int, int, int, int]
 
 
 def score_warnings(scores: ClassScores, is_mirrored: bool) -> list[str]:
-    """is_mirrored: whether the model has learned from mirrored pictures.
+    """The warnings, as sentences. is_mirrored: whether the model has learned from mirrored pictures.
 
     If guesses explain the scores, that is said of all classes, and no pair of them is named. Nor is a pair with a class
     of which nothing was recognised, since that class is named for it.

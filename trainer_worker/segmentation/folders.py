@@ -215,8 +215,8 @@ class Examples:
     pictures: uint8 (n, S, S, 3). masks: uint8 (n, S, S) of 0 and 1, or of class numbers and UNLABELLED.
     owners: int64 (n,), the index in folders.pairs of the pair that each comes from, rising. thumbnails: uint8 (pairs,
     16, 16, 3) of the whole pictures. unread: the number of pairs for which there was no time. tiles: how many were
-    wanted of each picture; 0 for pictures that were scaled down. thinned: where examples are tiles, the mask of each
-    pair, of which only every k-th row and column is left, see tiles.thinned.
+    wanted of each picture; 0 for pictures that were scaled down. thinned: where examples are tiles, some rows and
+    columns of the mask of each pair, see tiles.thinned; else empty.
     """
 
     pictures: Any
