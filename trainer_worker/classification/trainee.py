@@ -13,7 +13,7 @@ from trainer_worker.optimization.muon import Muon
 from trainer_worker.optimization.training_copies import copy_of_tail
 
 #: See Muon (docs/choices.md, "Muon for the tail of a classifier").
-RATE_OF_KERNELS = 32.0
+RATE_OF_KERNELS = 40.0
 
 
 class Trainee:
@@ -26,6 +26,7 @@ class Trainee:
 
     def __init__(self, tail: Any) -> None:
         self.network = copy_of_tail(tail)
+        _freeze_depthwise_kernels(self.network)
         self.optimizer = Muon(self.network.trainable_variables, _kernels(self.network), RATE_OF_KERNELS)
         self._adjustment = tf.Variable(tf.zeros(tail.output_shape[-1]), trainable=False)
         self.step = _compile_step(self.network, self.optimizer, self._adjustment)
@@ -36,6 +37,15 @@ class Trainee:
         self._adjustment.assign(adjustment)
         for variable in self.optimizer.state:
             variable.assign(tf.zeros_like(variable))
+
+
+def _freeze_depthwise_kernels(tail: Any) -> None:
+    """Their gradients take a quarter of a step, and learning them gains nothing (docs/choices.md, "Depthwise kernels
+    stay as they are").
+    """
+    for layer in tail.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            layer.kernel.trainable = False
 
 
 def _kernels(tail: Any) -> list[Any]:

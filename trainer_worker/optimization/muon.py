@@ -82,15 +82,13 @@ def orthogonalized(kernel: Any) -> Any:
     """
     matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))
     is_wide = matrix.shape[0] < matrix.shape[1]
-    if is_wide:
-        matrix = tf.transpose(matrix)
     matrix = tf.cast(matrix / (tf.norm(matrix) + TINY), keras.DTypePolicy(quick_policy()).compute_dtype)
-    gram = tf.matmul(matrix, matrix, transpose_a=True)
+    gram = tf.matmul(matrix, matrix, transpose_a=not is_wide, transpose_b=is_wide)
     first, third, fifth = COEFFICIENTS
     product = identity = tf.eye(gram.shape[0], dtype=matrix.dtype)
     for _ in range(ITERATIONS):
         factor = first * identity + third * gram + fifth * tf.matmul(gram, gram)
         product = tf.matmul(product, factor)
         gram = tf.matmul(tf.matmul(factor, factor), gram)
-    matrix = tf.cast(tf.matmul(matrix, product), tf.float32)
-    return tf.reshape(tf.transpose(matrix) if is_wide else matrix, kernel.shape)
+    matrix = tf.matmul(product, matrix) if is_wide else tf.matmul(matrix, product)
+    return tf.reshape(tf.cast(matrix, tf.float32), kernel.shape)

@@ -33,7 +33,7 @@ from trainer_worker.project.models import finished_models, open_listed
 from trainer_worker.project.origin import Tell, nothing
 
 #: Increase this when the same folder and options would give another model than before.
-TRAINERS_VERSION = 12
+TRAINERS_VERSION = 13
 
 log = logging.getLogger(__name__)
 
