@@ -214,4 +214,4 @@ def _backbone(network: Network, name: str, features_cost: float, training_cost: 
 
 LITE0 = _backbone(NETWORKS[0], "lite0", 1.0, 1.0, 1.0)
 LITE1 = _backbone(NETWORKS[1], "lite1", 1.25, 1.2, 1.3)
-LITE2 = _backbone(NETWORKS[2], "lite2", 1.45, 1.4, 1.45)
+LITE2 = _backbone(NETWORKS[2], "lite2", 1.45, 1.35, 1.45)

@@ -60,7 +60,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         trunk_end="block_13_project_BN",
         endpoints=("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "block_16_project_BN"),
         features_cost=0.75,
-        training_cost=0.5,
+        training_cost=0.65,
         exports_cost=1.2,
     ),
     "mobilenet_v3_large": _Application(
@@ -86,7 +86,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         trunk_end="block6a_project_bn",
         endpoints=("block1a_project_activation", "block2b_add", "block3b_add", "block5e_add", "block6h_add"),
         features_cost=1.9,
-        training_cost=1.8,
+        training_cost=2.2,
         exports_cost=3.7,
     ),
     "efficientnet_v2_b1": _Application(
@@ -96,7 +96,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         trunk_end="block6a_project_bn",
         endpoints=("block1b_add", "block2c_add", "block3c_add", "block5f_add", "block6i_add"),
         features_cost=2.6,
-        training_cost=2.0,
+        training_cost=2.5,
         exports_cost=4.2,
     ),
     "resnet50_v2": _Application(
@@ -107,7 +107,7 @@ _APPLICATIONS: Mapping[str, _Application] = {
         trunk_end="conv4_block6_out",
         endpoints=("conv1_conv", "conv2_block2_out", "conv3_block3_out", "conv4_block5_out", "post_relu"),
         features_cost=7.9,
-        training_cost=4.0,
+        training_cost=6.4,
         exports_cost=6.3,
     ),
 }
