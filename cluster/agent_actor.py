@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: An actor whose agent has ended waits this long for the controller to read how. Then it ends by itself, because it
 #: would keep its node from being removed.
 UNREAD_S = 60.0
+#: How often an actor asks the head of its Ray cluster whether it is still there. docs/cluster.md names this.
+HEAD_INTERVAL_S = 5.0
 KEPT_LINES = 5
 MAX_LINE_CHARS = 300
 
@@ -55,6 +58,7 @@ class AgentActor:
         # The signal of tied_process.py is sent when the thread that has started the child ends, so this thread stays.
         threading.Thread(target=self._run, name="agent", daemon=True).start()
         self._started.wait()
+        threading.Thread(target=watch_head, args=(lambda: bool(self._ended), self.leave), daemon=True).start()
 
     def report(self) -> AgentReport:
         """How the agent is now."""
@@ -110,3 +114,22 @@ class AgentActor:
         if self._order.keys:
             variables["TFMODEL_KEYS"] = self._order.keys
         return variables
+
+
+def watch_head(has_ended: Callable[[], bool], leave: Callable[[], None]) -> None:
+    """Call `leave` when the head of this actor's Ray cluster has gone. Returns then, or when the agent has ended.
+
+    A process of Ray only notices that when it waits for an answer of the head, and an actor without calls never does.
+    With a request under way Ray ends this process after gcs_rpc_server_reconnect_timeout_s, and the agent with it, or
+    the request fails after gcs_server_request_timeout_seconds.
+    """
+    from ray.util import list_named_actors
+
+    while not has_ended():
+        try:
+            list_named_actors()
+        except Exception as error:  # Whatever it is, nobody would notice that this thread has ended.
+            sys.stderr.write(f"The head of the Ray cluster does not answer, so the agent leaves: {error}\n")
+            leave()
+            return
+        time.sleep(HEAD_INTERVAL_S)

@@ -1,52 +1,128 @@
 """Run a command that ends with the process that has started it: `python -m cluster.tied_process PARENT_PID COMMAND…`.
 
 When its actor or its node's Ray ends in whatever way, a worker must neither go on nor lose its task. Linux then sends
-SIGTERM to the child, which hands its task back and leaves. Ray kills the direct children of an actor with SIGKILL, so
-this process stands between actor and worker.
+SIGTERM to the child, which hands its task back and leaves. Ray kills the direct children of an actor and its process
+group with SIGKILL, so two processes stand between actor and worker: one that may be killed, and the keeper, which has
+its own group and sees to it that the worker ends.
+
+An actor does not always end with its node's raylet: Ray takes a raylet that has ended for alive until its parent has
+asked for its exit code, and some parents never ask. So the keeper looks after the raylet itself.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from typing import NoReturn, Protocol
+
+import psutil
 
 from conf.parent_process import end_with_parent
+from conf.process_end import is_running
 
-#: A worker that was told to end hands back its task and is gone within a few seconds.
+#: Where Ray tells its processes the number of their node's raylet.
+RAYLET_VARIABLE = "RAY_RAYLET_PID"
+#: How often to look whether the raylet still runs. docs/cluster.md names these two.
+LOOK_INTERVAL_S = 1.0
+#: A worker that was told to end hands back its task and is gone within a few seconds. After this long it is killed.
 END_TIMEOUT_S = 15.0
 
 
-def tie_to_parent() -> None:
-    """From now on, the end of the parent brings this process a SIGTERM."""
+class Child(Protocol):
+    """What is needed of subprocess.Popen."""
+
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def tie_to_parent(parent_pid: int) -> None:
+    """From now on, the end of the parent brings this process a SIGTERM. Ends it at once if the parent has ended."""
     end_with_parent(signal.SIGTERM)
-
-
-def run(parent_pid: int, command: list[str]) -> int:
-    """Returns the exit code of the command, or minus the number of the signal that has killed it."""
-    tie_to_parent()
     if os.getppid() != parent_pid:
-        return 1  # The parent has ended before it could be watched.
-    # This process has one thread, so it may run code between fork and exec.
-    child = subprocess.Popen(command, preexec_fn=tie_to_parent, start_new_session=True)
-    ordered = False
+        os._exit(1)
+
+
+class Tie:
+    """A child that ends with the raylet, and within END_TIMEOUT_S after it was told to."""
+
+    def __init__(self, child: Child, raylet: psutil.Process | None) -> None:
+        """raylet: None if there is none to look after."""
+        self._child = child
+        self._raylet = raylet
+        self._told_at_s: float | None = None
+
+    def tell(self, *_: object) -> None:
+        """Have the child end. May be called in a signal handler."""
+        if self._told_at_s is None:
+            self._told_at_s = time.monotonic()
+        self._child.terminate()
+
+    def wait(self) -> int:
+        """The exit code of the child."""
+        while True:
+            try:
+                return self._child.wait(LOOK_INTERVAL_S)
+            except subprocess.TimeoutExpired:
+                self.look(time.monotonic())
+
+    def look(self, now_s: float) -> None:
+        """Tell the child to end if the raylet has ended, and kill one that was told END_TIMEOUT_S ago."""
+        if self._told_at_s is None:
+            if self._raylet is not None and not is_running(self._raylet):
+                self.tell()
+        elif now_s - self._told_at_s >= END_TIMEOUT_S:
+            self._child.kill()
+
+
+def run(parent_pid: int, command: list[str], raylet_pid: int | None) -> int:
+    """Run the command in a keeper. Returns its exit code, or minus the number of the signal that has killed it."""
+    tie_to_parent(parent_pid)
+    own_pid = os.getpid()
+    keeper_pid = os.fork()
+    if not keeper_pid:
+        os.setsid()
+        leave_with(keep(own_pid, command, raylet_pid))
 
     def forward(*_: object) -> None:
-        nonlocal ordered
-        ordered = True
-        child.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(keeper_pid, signal.SIGTERM)
 
+    take_orders(forward)
+    return os.waitstatus_to_exitcode(os.waitpid(keeper_pid, 0)[1])
+
+
+def keep(parent_pid: int, command: list[str], raylet_pid: int | None) -> int:
+    """Run the command, and end it with the parent or the raylet. Returns as `run` does."""
+    tie_to_parent(parent_pid)
+    try:
+        raylet = None if raylet_pid is None else psutil.Process(raylet_pid)
+    except psutil.NoSuchProcess:
+        return 1  # The raylet has ended before it could be watched.
+    # This process has one thread, so it may run code between fork and exec.
+    tie_child = functools.partial(tie_to_parent, os.getpid())
+    tie = Tie(subprocess.Popen(command, preexec_fn=tie_child, start_new_session=True), raylet)
+    take_orders(tie.tell)
+    return tie.wait()
+
+
+def take_orders(end: Callable[..., object]) -> None:
+    """Have SIGTERM and SIGINT call it."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, forward)
-    while True:
-        try:
-            return child.wait(END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            if ordered:
-                child.kill()
+        signal.signal(number, end)
+
+
+def leave_with(code: int) -> NoReturn:
+    """End with the exit code of the command, as a shell does if a signal has killed it."""
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":
-    code = run(int(sys.argv[1]), sys.argv[2:])
-    sys.exit(code if code >= 0 else 128 - code)
+    given = os.environ.get(RAYLET_VARIABLE, "")
+    leave_with(run(int(sys.argv[1]), sys.argv[2:], int(given) if given else None))

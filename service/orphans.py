@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from service.process_end import wait_for_end
+from conf.process_end import wait_for_end
 
 
 def find_orphans(socket: Path) -> list[psutil.Process]:

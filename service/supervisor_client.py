@@ -16,8 +16,8 @@ import msgspec
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from conf.process_end import is_running, wait_for_end
 from conf.settings import ROOT
-from service.process_end import is_running, wait_for_end
 from service.supervisor_config import socket_of
 
 #: supervisord comes up in a second, and on a very busy machine in half a minute.

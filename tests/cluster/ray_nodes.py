@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -14,15 +15,23 @@ from ray._raylet import GcsClient  # type: ignore[attr-defined, unused-ignore]
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
+from conf.process_end import wait_for_end
+from tests.waiting import TIMEOUT_S
+
 OBJECT_STORE_BYTES = 80 * 2**20
 #: A node that is killed counts as dead after about 6 s instead of 15 s; less would take busy nodes for dead ones. One
-#: without a head ends after 3 s instead of 60 s.
+#: without a head ends after 3 s instead of 60 s. Ray's processes do not tell the head of their tasks: by chance, those
+#: reports would show an actor that the head has died.
 IMPATIENT = {
     "health_check_initial_delay_ms": 0,
     "health_check_period_ms": 1000,
     "health_check_failure_threshold": 6,
     "gcs_rpc_server_reconnect_timeout_s": 3,
+    "task_events_report_interval_ms": 0,
 }
+#: The logs that say why a raylet or an actor has ended or goes on.
+TELLING_LOGS = ("raylet*.out", "python-core-worker-*.log", "worker-*.err")
+SHOWN_LINES = 12
 
 
 class RayNodes:
@@ -46,12 +55,29 @@ class RayNodes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # A raylet that is killed leaves children, which would go on writing to the folder.
+        ours = [process for process in self._processes() if is_of_ray(process)]
         self._cluster.shutdown()
-        left = [process for process in psutil.Process().children(recursive=True) if process.pid not in self._before]
-        for process in left:
-            if "ray" in process.name() or "gcs" in process.name():
+        for process in ours:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        wait_for_end(ours, TIMEOUT_S)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _processes(self) -> list[psutil.Process]:
+        """All processes below this one that have come since there are nodes, those that nobody has waited for too."""
+        return [process for process in psutil.Process().children(recursive=True) if process.pid not in self._before]
+
+    def what_is_left(self, *words: str) -> str:
+        """For a message: the processes, with those that have one of these words in their command, and Ray's logs."""
+        strangers = [process for process in psutil.process_iter() if any(word in command(process) for word in words)]
+        logs = [log for pattern in TELLING_LOGS for log in sorted(self._folder.glob(f"session_2*/logs/{pattern}"))]
+        return "\n".join(
+            [
+                *dict.fromkeys(described(process) for process in (*self._processes(), *strangers)),
+                *(f"--- {log.parent.parent.name}/{log.name}\n{last_lines(log)}" for log in logs),
+            ]
+        )
 
     @property
     def address(self) -> str:
@@ -99,3 +125,28 @@ class RayNodes:
         deadline_ms = int((time.time() + deadline_s) * 1000)
         taken, why = GcsClient(self.address).drain_node(node_id, reason, "the machine is taken away", deadline_ms)
         assert taken, why
+
+
+def is_of_ray(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "ray" in process.name() or "gcs" in process.name()
+    return False
+
+
+def command(process: psutil.Process) -> str:
+    """Its words in one; none of a process that has ended."""
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def described(process: psutil.Process) -> str:
+    """In one line: its number and its parent's, its state, and its command."""
+    with contextlib.suppress(psutil.Error):
+        words = command(process) or process.name()
+        return f"pid {process.pid}, parent {process.ppid()}, {process.status()}: {words[:300]}"
+    return f"pid {process.pid}: it has ended"
+
+
+def last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-SHOWN_LINES:])

@@ -21,7 +21,7 @@ import psutil
 from ray.autoscaler.v2.sdk import get_cluster_status
 
 from protocol.task import TaskState
-from tests.cluster.controller_process import ControllerProcess, cluster_settings
+from tests.cluster.controller_process import AGENT, ControllerProcess, cluster_settings
 from tests.cluster.ray_nodes import OBJECT_STORE_BYTES, RayNodes
 from tests.free_ports import free_ports
 from tests.socket.programs import Programs
@@ -45,7 +45,10 @@ def test_after_the_head_has_died_its_workers_are_gone_and_a_new_cluster_gets_new
             task = controller.submit("survivor")
             controller.wait_for_attempt(task, 1)
             nodes.kill_head()
-            wait_until(lambda: not controller.agents(), "no agent without a Ray cluster")
+            wait_until(
+                lambda: not controller.agents(),
+                lambda: f"no agent without a Ray cluster; left:\n{nodes.what_is_left(AGENT, 'ray::')}",
+            )
             assert controller.task(task).state is TaskState.PENDING
             assert [end.counted for end in controller.task(task).ended_attempts] == [False]
             controller.kill()

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from conf.process_end import wait_for_end
 from service.orphans import end_orphans
-from service.process_end import wait_for_end
 from service.supervisor_client import SupervisorClient
 from tests.waiting import TIMEOUT_S
 
