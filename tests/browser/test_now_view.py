@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
@@ -123,6 +124,53 @@ def test_a_server_that_goes_away_is_said_and_comes_back_by_itself(
     task_id = service.programs.post_id(projectId="after", projectDir="anna/birds")
     expect(page.locator(".tasks tbody tr").first).to_contain_text("after")
     service.programs.call("DELETE", f"/v1/tasks/{task_id}")
+
+
+def test_a_broker_that_was_away_is_back_without_a_reload(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    away = {"error": "The broker does not answer.", "code": "broker_away"}
+    lists = re.compile("/v1/(workers|queue|tasks)")
+    context.route(lists, lambda route: route.fulfill(status=503, json=away))
+    page = watched.open("/now")
+    expect(page.get_by_role("alert")).to_have_count(3)
+    context.unroute(lists)
+    expect(page.locator(".card")).to_contain_text("trainer_worker_0")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    watched.check()
+
+
+def test_a_worker_that_drains_is_shown_without_an_event(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    watched.page.clock.install()
+    page = watched.open("/now")
+    expect(page.locator(".card")).to_contain_text("training")
+    context.route("**/v1/workers", _with_state("draining"))
+    page.clock.fast_forward(15_000)
+    expect(page.locator(".card")).to_contain_text("takes no new task")
+    watched.check()
+
+
+def test_a_task_does_not_start_while_all_workers_drain(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/v1/workers", _with_state("draining"))
+    page = watched.open(f"/tasks/{service.tasks['waiting']}")
+    waits = page.get_by_role("region", name="What goes on")
+    expect(waits).to_contain_text("take no new task")
+    expect(waits).not_to_contain_text("Starts in")
+    watched.check()
+
+
+def _with_state(state: str) -> Callable[[Route], None]:
+    """All workers of an answer are said to be in this state."""
+
+    def answer(route: Route) -> None:
+        answered = route.fetch()
+        listed = answered.json()
+        for worker in listed["workers"]:
+            worker["state"] = state
+        route.fulfill(response=answered, json=listed)
+
+    return answer
 
 
 def test_a_bar_moves_without_a_reload(context: BrowserContext, service: PopulatedService) -> None:

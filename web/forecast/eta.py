@@ -61,7 +61,7 @@ def forecast(
 ) -> dict[str, End]:
     """The ends by taskId, for the tasks that wait or have not yet said when they will end.
 
-    entries: live tasks, and ended ones to learn from. workers: the number of registered workers; without any, waiting
+    entries: live tasks, and ended ones to learn from. workers: the number of workers that take tasks; without any, waiting
     tasks have no forecast. pictures: the number of pictures by taskId, for folders that have been counted. now_s:
     seconds since the epoch.
     """
