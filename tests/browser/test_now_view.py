@@ -14,6 +14,10 @@ from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
 
 TABS = 10
+SAID_OF_TIMES = """async (ranges) => {
+    const words = await import(new URL("words.js", document.querySelector("script[type=module]").src));
+    return ranges.map(words.durationRange);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +162,32 @@ def test_a_task_does_not_start_while_all_workers_drain(context: BrowserContext, 
     expect(waits).to_contain_text("take no new task")
     expect(waits).not_to_contain_text("Starts in")
     watched.check()
+
+
+def test_a_view_whose_script_does_not_come_says_so_in_words(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/views/server/server.js", lambda route: route.abort())
+    page = watched.open("/server")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer. This page tries again by itself.")
+    context.unroute("**/views/server/server.js")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Server")
+    watched.check()
+
+
+def test_times_are_written_as_in_the_region_of_the_browser(chromium: Chromium, service: PopulatedService) -> None:
+    for locale, clock in (("en-GB", r"came \d\d:\d\d$"), ("en-US", r"came \d\d:\d\d\s[AP]M$")):
+        with chromium.new_context(locale=locale) as context:
+            page = WatchedPage(context, service.origin).open("/now")
+            when = page.get_by_role("row").filter(has_text="shells").locator("td").last
+            expect(when).to_have_text(re.compile(clock))
+
+
+def test_estimates_are_not_told_to_the_second(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open("/now")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    said = page.evaluate(SAID_OF_TIMES, [[2, 29], [12, 31], [10, 58], [180, 300]])
+    assert said == ["less than 30 seconds", "10 to 30 seconds", "less than 1 minute", "3 to 5 minutes"]
 
 
 def _with_state(state: str) -> Callable[[Route], None]:

@@ -38,6 +38,26 @@ export function useOnce(load, inputs) {
   return { ...answer, reload: () => setTries(tries + 1) };
 }
 
+/**
+ * A script that a part of the page needs. A browser does not ask again for one that did not come, so the page is loaded
+ * anew when the server is back.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {{script: T | null, trouble: Error | null}}
+ */
+export function useScript(load) {
+  const { data, trouble } = useOnce(load, [load]);
+  const { state } = useStore(touch);
+  const before = useRef(state);
+  useEffect(() => {
+    // Only after the server was away: a script that is not there would be asked for without end.
+    if (trouble && before.current === "away" && state === "live") location.reload();
+    before.current = state;
+  }, [state]);
+  return { script: data, trouble: trouble && new OutOfTouch() };
+}
+
 /** The front-end, or the broker behind it, restarts or has too much to do. By HTTP status. */
 const PASSING = [502, 503, 504];
 const RETRY_MS = 2000;
