@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
@@ -13,6 +14,10 @@ from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
 
 TABS = 10
+SAID_OF_TIMES = """async (ranges) => {
+    const words = await import(new URL("words.js", document.querySelector("script[type=module]").src));
+    return ranges.map(words.durationRange);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +128,79 @@ def test_a_server_that_goes_away_is_said_and_comes_back_by_itself(
     task_id = service.programs.post_id(projectId="after", projectDir="anna/birds")
     expect(page.locator(".tasks tbody tr").first).to_contain_text("after")
     service.programs.call("DELETE", f"/v1/tasks/{task_id}")
+
+
+def test_a_broker_that_was_away_is_back_without_a_reload(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    away = {"error": "The broker does not answer.", "code": "broker_away"}
+    lists = re.compile("/v1/(workers|queue|tasks)")
+    context.route(lists, lambda route: route.fulfill(status=503, json=away))
+    page = watched.open("/now")
+    expect(page.get_by_role("alert")).to_have_count(3)
+    context.unroute(lists)
+    expect(page.locator(".card")).to_contain_text("trainer_worker_0")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    watched.check()
+
+
+def test_a_worker_that_drains_is_shown_without_an_event(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    watched.page.clock.install()
+    page = watched.open("/now")
+    expect(page.locator(".card")).to_contain_text("training")
+    context.route("**/v1/workers", _with_state("draining"))
+    page.clock.fast_forward(15_000)
+    expect(page.locator(".card")).to_contain_text("takes no new task")
+    watched.check()
+
+
+def test_a_task_does_not_start_while_all_workers_drain(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/v1/workers", _with_state("draining"))
+    page = watched.open(f"/tasks/{service.tasks['waiting']}")
+    waits = page.get_by_role("region", name="What goes on")
+    expect(waits).to_contain_text("take no new task")
+    expect(waits).not_to_contain_text("Starts in")
+    watched.check()
+
+
+def test_a_view_whose_script_does_not_come_says_so_in_words(context: BrowserContext, service: PopulatedService) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/views/server/server.js", lambda route: route.abort())
+    page = watched.open("/server")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer. This page tries again by itself.")
+    context.unroute("**/views/server/server.js")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Server")
+    watched.check()
+
+
+def test_times_are_written_as_in_the_region_of_the_browser(chromium: Chromium, service: PopulatedService) -> None:
+    for locale, clock in (("en-GB", r"came \d\d:\d\d$"), ("en-US", r"came \d\d:\d\d\s[AP]M$")):
+        with chromium.new_context(locale=locale) as context:
+            page = WatchedPage(context, service.origin).open("/now")
+            when = page.get_by_role("row").filter(has_text="shells").locator("td").last
+            expect(when).to_have_text(re.compile(clock))
+
+
+def test_estimates_are_not_told_to_the_second(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open("/now")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    said = page.evaluate(SAID_OF_TIMES, [[2, 29], [12, 31], [10, 58], [180, 300]])
+    assert said == ["less than 30 seconds", "10 to 30 seconds", "less than 1 minute", "3 to 5 minutes"]
+
+
+def _with_state(state: str) -> Callable[[Route], None]:
+    """All workers of an answer are said to be in this state."""
+
+    def answer(route: Route) -> None:
+        answered = route.fetch()
+        listed = answered.json()
+        for worker in listed["workers"]:
+            worker["state"] = state
+        route.fulfill(response=answered, json=listed)
+
+    return answer
 
 
 def test_a_bar_moves_without_a_reload(context: BrowserContext, service: PopulatedService) -> None:

@@ -97,6 +97,24 @@ def test_a_token_opens_the_page(
         watched.check()
 
 
+def test_the_health_is_asked_for_again_and_again(context: BrowserContext, guarded: tuple[str, str, str]) -> None:
+    origin, token, _ = guarded
+    watched = WatchedPage(context, origin)
+    health = watched.page.locator("main [role=status]")
+    watched.page.clock.install()
+    context.route("**/readyz", lambda route: route.fulfill(json={"ready": True}))
+    page = watched.open("/server")
+    sign_in(watched, token)
+    expect(health).to_have_text("All is well: a task could be trained now.")
+    context.unroute("**/readyz")
+    page.clock.fast_forward(15_000)
+    expect(health).to_have_text("No task could be trained now: no worker is registered.")
+    context.route("**/readyz", lambda route: route.fulfill(json={"ready": True}))
+    page.clock.fast_forward(15_000)
+    expect(health).to_contain_text("All is well")
+    watched.check()
+
+
 def test_someone_who_may_only_look_at_one_users_tasks(context: BrowserContext, guarded: tuple[str, str, str]) -> None:
     origin, _, token = guarded
     watched = WatchedPage(context, origin)

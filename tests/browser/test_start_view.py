@@ -78,6 +78,14 @@ def barriers(watched: WatchedPage) -> list[str]:
     return in_the_light + watched.violations()
 
 
+def is_asked_before_leaving(page: Page) -> None:
+    """A reload would lose photos, so the browser asks the person, who stays."""
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+
+
 def stands_in_the_page(page: Page) -> bool:
     """Whether nothing is wider than the window."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
@@ -297,22 +305,24 @@ def test_an_upload_can_be_paused_and_tells_what_was_not_taken(context: BrowserCo
             payload("drawing.png", DRAWING, "image/svg+xml"),
         ]
     )
+    is_asked_before_leaving(page)
     held: list[Route] = []
     page.route("**/v1/uploads/*", lambda route: held.append(route))
     page.get_by_role("button", name="Upload 2 photos").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    with page.expect_event("dialog") as asked:
-        page.close(run_before_unload=True)
-    assert asked.value.type == "beforeunload"
-    asked.value.dismiss()
+    is_asked_before_leaving(page)
     page.get_by_role("button", name="Pause").click()
+    is_asked_before_leaving(page)
     page.unroute("**/v1/uploads/*")
     page.get_by_role("button", name="End the upload").click()
-    expect(page.get_by_role("dialog")).to_contain_text("stay on the server")
+    expect(page.get_by_role("dialog")).to_contain_text("No photo is on the server yet.")
     page.get_by_role("button", name="Leave it as it is").click()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("drawing.png: drawing.png does not begin as a")).to_be_visible()
     assert watched.violations() == []
+    page.get_by_role("button", name="Begin a new project").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Begin a new project?")
+    page.get_by_role("button", name="Leave it as it is").click()
     page.get_by_role("button", name="Check the photos").click()
     expect(page.get_by_text("This cannot be trained yet.")).to_be_visible()
     watched.check()

@@ -63,6 +63,17 @@ def test_pictures_are_answered_and_a_bad_one_costs_no_other(
         watched.check()
 
 
+def test_a_picture_that_is_not_asked_for_again_is_not_promised_to_be(
+    context: BrowserContext, service: PopulatedService, files: dict[str, Path]
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open(f"/try/{service.tasks['done']}")
+    page.route("**/predict", lambda route: route.abort())
+    choose(page, files["red.png"])
+    expect(page.locator(".answer").get_by_role("alert")).to_have_text("The server does not answer.")
+    watched.check()
+
+
 def test_a_picture_can_be_dropped(context: BrowserContext, service: PopulatedService, files: dict[str, Path]) -> None:
     watched = WatchedPage(context, service.origin)
     page = watched.open(f"/try/{service.tasks['done']}")

@@ -53,6 +53,19 @@ def test_many_who_ask_at_once_share_a_forecast(tmp_path: Path, monkeypatch: pyte
     assert len(made) <= 3
 
 
+@pytest.mark.parametrize(("draining", "has_forecast"), [(0, True), (1, False)])
+def test_no_start_is_promised_while_all_workers_drain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draining: int, has_forecast: bool
+) -> None:
+    cache, tasks = make_cache(tmp_path, 1)
+    monkeypatch.setattr(forecaster, "PATIENCE_S", TIMEOUT_S)  # The first forecast may take long on a busy machine.
+
+    async def run() -> End | None:
+        return await Forecaster(cache, lambda: replace(TICK, draining=draining), pictures_of).end_of(tasks[0])
+
+    assert (asyncio.run(run()) is not None) is has_forecast
+
+
 def test_a_forecast_that_takes_long_holds_up_neither_the_event_loop_nor_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

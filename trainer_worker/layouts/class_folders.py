@@ -226,7 +226,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
-    where = f"{printable(root)}/" if root else "projectDir"
+    where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
     inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
     complete = [

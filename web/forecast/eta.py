@@ -61,9 +61,9 @@ def forecast(
 ) -> dict[str, End]:
     """The ends by taskId, for the tasks that wait or have not yet said when they will end.
 
-    entries: live tasks, and ended ones to learn from. workers: the number of registered workers; without any, waiting
-    tasks have no forecast. pictures: the number of pictures by taskId, for folders that have been counted. now_s:
-    seconds since the epoch.
+    entries: live tasks, and ended ones to learn from. workers: the number of those that take tasks; without any,
+    waiting tasks have no forecast. pictures: the number of pictures by taskId, for folders that have been counted.
+    now_s: seconds since the epoch.
     """
     said = {task.task_id: now_s + progress.eta_s for task, progress in entries if knows_its_end(progress)}
     past = _Past((task for task, _ in entries if task.ended), said, pictures)

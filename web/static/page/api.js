@@ -32,7 +32,7 @@ export class ApiError extends Error {
 /** The server did not answer at all. */
 export class OutOfTouch extends Error {
   constructor() {
-    super("the server does not answer");
+    super(t("states.silent"));
     this.name = "OutOfTouch";
   }
 }

@@ -1,7 +1,7 @@
 // The frame around every view: menu, whether the server is in touch, and the view itself.
 import { signedOut } from "./api.js";
 import { epoch, listen, touch } from "./events.js";
-import { useOnce } from "./loading.js";
+import { useScript } from "./loading.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
 import { Busy, Trouble } from "./parts/states.js";
 import { html, useEffect, useErrorBoundary } from "./preact.js";
@@ -85,7 +85,7 @@ function Menu({ current }) {
 
 /** @param {{view: import("./views/views.js").View, route: import("./router.js").Route}} props */
 function LoadedView({ view, route }) {
-  const { data: component, trouble } = useOnce(view.load, [view]);
+  const { script: component, trouble } = useScript(view.load);
   const [error, forget] = useErrorBoundary((found) => console.error(found));
   // What failed at one address may well work at the next one.
   useEffect(() => error && forget(), [route]);

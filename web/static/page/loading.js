@@ -1,5 +1,5 @@
 // Data of the server as a component shows it: loading, ready, refused, or as it was when the server was last in touch.
-import { OutOfTouch, get } from "./api.js";
+import { ApiError, OutOfTouch, get } from "./api.js";
 import { epoch, touch } from "./events.js";
 import { useCallback, useEffect, useRef, useState } from "./preact.js";
 import { useStore } from "./store.js";
@@ -39,15 +39,44 @@ export function useOnce(load, inputs) {
 }
 
 /**
+ * A script that a part of the page needs. A browser does not ask again for one that did not come, so the page is loaded
+ * anew when the server is back.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {{script: T | null, trouble: Error | null}}
+ */
+export function useScript(load) {
+  const { data, trouble } = useOnce(load, [load]);
+  const { state } = useStore(touch);
+  const before = useRef(state);
+  useEffect(() => {
+    // Only after the server was away: a script that is not there would be asked for without end.
+    if (trouble && before.current === "away" && state === "live") location.reload();
+    before.current = state;
+  }, [state]);
+  return { script: data, trouble: trouble && new OutOfTouch() };
+}
+
+/** The front-end, or the broker behind it, restarts or has too much to do. By HTTP status. */
+const PASSING = [502, 503, 504];
+const RETRY_MS = 2000;
+
+/** Whether the same call may well be answered in a moment. @param {Error | null} trouble */
+const passesByItself = (trouble) =>
+  trouble instanceof OutOfTouch || (trouble instanceof ApiError && PASSING.includes(trouble.status));
+
+/**
  * Read a path of the API, and read it again after the server was out of touch, and when `reload` is called.
  *
  * @template T
  * @param {string | null} path null: nothing is read yet
  * @param {Record<string, string | number | boolean | null | undefined>} [query]
- * @param {{keeps?: boolean}} [options] keeps: the data of the query before is shown until that of a new query is there
+ * @param {{keeps?: boolean, everyMs?: number}} [options] keeps: the data of the query before is shown until that of a new
+ *   query is there. everyMs: it is read again so long after each answer, for what changes without an event; 0: it is not
  * @returns {Loaded<T>}
  */
-export function useLoaded(path, query, { keeps = false } = {}) {
+export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
   const question = path === null ? "" : JSON.stringify([path, query ?? {}]);
   const [answer, setAnswer] = useState(
     /** @type {{question: string, data: T | null, trouble: Error | null, readAt: number}} */
@@ -83,12 +112,17 @@ export function useLoaded(path, query, { keeps = false } = {}) {
     isShown.current = false;
     reading.current?.abort();
   }, [reload]);
-  // The events tell when the server is back. A page that never had them tries again by itself.
+  // The events tell when the server is back, but not when the broker is, and a page that never had them is told nothing.
   useEffect(() => {
-    if (!(answer.trouble instanceof OutOfTouch)) return undefined;
-    const timer = setTimeout(reload, 2000);
+    const pauseMs = passesByItself(answer.trouble) ? RETRY_MS : everyMs;
+    if (!pauseMs) return undefined;
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const again = () => (document.visibilityState === "visible" ? reload() : wait());
+    const wait = () => void (timer = setTimeout(again, pauseMs));
+    wait();
     return () => clearTimeout(timer);
-  }, [answer, reload]);
+  }, [answer, reload, everyMs]);
   const change = useCallback(
     (/** @type {(data: T) => T} */ how) => setAnswer((now) => (now.data === null ? now : { ...now, data: how(now.data) })), []);
 

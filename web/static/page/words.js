@@ -12,14 +12,16 @@ const LANGUAGES = ["en"];
 
 /** @type {Record<string, Record<string, string>>} */
 let words = {};
-export let language = LANGUAGES[0];
+let language = LANGUAGES[0];
+/** The language with its region, as in "en-GB", by which numbers and times are written. */
+export let locale = LANGUAGES[0];
 /** @type {Intl.PluralRules} */
 let plurals;
 
 /** Load the words of the best language that there is for this browser. */
 export async function loadWords() {
-  const wanted = navigator.languages.map((each) => each.slice(0, 2));
-  language = wanted.find((each) => LANGUAGES.includes(each)) ?? LANGUAGES[0];
+  locale = navigator.languages.find((each) => LANGUAGES.includes(each.slice(0, 2))) ?? LANGUAGES[0];
+  language = locale.slice(0, 2);
   const answer = await fetch(new URL(`words/${language}.json`, import.meta.url));
   words = await answer.json();
   plurals = new Intl.PluralRules(language);
@@ -74,7 +76,7 @@ export const named = (view, name, values = {}) => filled(messageOf(view, name) ?
 export const isNamed = (view, name) => messageOf(view, name) !== undefined;
 
 /** @param {number} value @param {Intl.NumberFormatOptions} [options] */
-export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+export const number = (value, options) => new Intl.NumberFormat(locale, options).format(value);
 
 /** A share of 0 to 1 as percent. @param {number} share @param {number} [digits] */
 export const percent = (share, digits = 0) =>
@@ -100,7 +102,7 @@ export function time(iso) {
   const today = at.toDateString() === new Date().toDateString();
   /** @type {Intl.DateTimeFormatOptions} */
   const day = { day: "numeric", month: "short", year: sameYear(at) ? undefined : "numeric" };
-  return new Intl.DateTimeFormat(language, { ...(today ? {} : day), hour: "2-digit", minute: "2-digit" }).format(at);
+  return new Intl.DateTimeFormat(locale, { ...(today ? {} : day), hour: "2-digit", minute: "2-digit" }).format(at);
 }
 
 /** @param {Date} at */
@@ -108,7 +110,7 @@ const sameYear = (at) => at.getFullYear() === new Date().getFullYear();
 
 /** Date and time to the second, for a title. @param {string | null | undefined} iso */
 export const fullTime = (iso) =>
-  iso ? new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(iso)) : "";
+  iso ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(iso)) : "";
 
 /** The unit in which people would give so many seconds. @param {number} seconds @returns {[number, string]} */
 function inUnits(seconds) {
@@ -125,8 +127,15 @@ export function duration(seconds) {
   return number(value, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: digits });
 }
 
-/** A range of times: "3 to 5 minutes". @param {readonly [number, number] | number[]} range seconds */
-export function durationRange([low, high]) {
+/** Nobody can foretell a training to the second. @param {number} seconds @param {number} [least] */
+const inFives = (seconds, least = 5) => (seconds < 60 ? Math.max(least, Math.round(seconds / 5) * 5) : seconds);
+
+/** A length of time that was estimated: "40 seconds", "3 minutes". @param {number} seconds */
+export const estimate = (seconds) => duration(inFives(seconds));
+
+/** A range of times that was estimated: "3 to 5 minutes". @param {readonly [number, number] | number[]} range seconds */
+export function durationRange(range) {
+  const [low, high] = [inFives(range[0], 0), inFives(range[1])];
   const [most, unit] = inUnits(high);
   const least = low / (high / most || 1);
   const digits = (unit === "hour" || unit === "day") && most < 10 ? 1 : 0;
@@ -140,6 +149,6 @@ export function durationRange([low, high]) {
 /** How long ago a time was: "3 minutes ago". @param {string} iso */
 export function ago(iso) {
   const [value, unit] = inUnits(Math.max(0, (Date.now() - Date.parse(iso)) / 1000));
-  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   return format.format(-Math.round(value), /** @type {Intl.RelativeTimeFormatUnit} */ (unit));
 }

@@ -1,6 +1,6 @@
 // Curves with a table of the same figures. uPlot is loaded when the first one is seen.
 import { html, useEffect, useRef, useState } from "../preact.js";
-import { language, number, t } from "../words.js";
+import { locale, number, t } from "../words.js";
 import { DataTable } from "./data_table.js";
 
 /**
@@ -114,7 +114,7 @@ const dataOf = ({ xs, lines }) => [xs, ...lines.map((line) => line.values)];
  */
 function options({ xLabel, xs, lines, asPercent }, width) {
   const axis = { stroke: ofLook("--text"), grid: { stroke: ofLook("--border"), width: 1 }, ticks: { stroke: ofLook("--border") } };
-  const format = new Intl.NumberFormat(language, asPercent ? { style: "percent" } : { maximumSignificantDigits: 3 });
+  const format = new Intl.NumberFormat(locale, asPercent ? { style: "percent" } : { maximumSignificantDigits: 3 });
   /** @param {number | null} value */
   const shown = (value) => (value === null || value === undefined ? "–" : format.format(value));
   const steps = xs.every(Number.isInteger) ? WHOLE_STEPS : undefined;

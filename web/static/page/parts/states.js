@@ -10,11 +10,12 @@ export const Busy = ({ what = "" }) => html`<p class="state busy" aria-busy="tru
 export const Empty = ({ children }) => html`<div class="state empty">${children}</div>`;
 
 /** Why something was refused, in the words of the server, or that the server is out of touch.
- * @param {{error: Error, retry?: () => void}} props */
+ * @param {{error: Error, retry?: () => void}} props retry: reads again, as the page does by itself while the server is
+ *   out of touch. What a person has asked for, such as a training, is not asked for again without them. */
 export function Trouble({ error, retry }) {
   const isAway = error instanceof OutOfTouch;
   const docs = error instanceof ApiError && error.docs ? new URL(`.${error.docs}`, SERVER).href : "";
-  const words = isAway ? t("states.away") : error.message;
+  const words = isAway && retry ? t("states.away") : error.message;
   return html`
     <div class=${isAway ? "state away" : "state trouble"} role="alert">
       <p>${words}</p>

@@ -13,6 +13,8 @@ import { Workers } from "./workers.js";
 /** The lists are read again at most this often. */
 const RELOAD_MS = 1000;
 const QUEUE_SHOWN = 5;
+/** No event tells that a worker drains, that an idle one is gone, that an estimate has changed or the broker is away. */
+const REREAD_ANYWAY_MS = 10_000;
 /** The parts of the address that are the query of /v1/tasks. */
 const FILTERS = ["search", "userId", "projectId", "state", "sort", "cursor"];
 
@@ -21,9 +23,9 @@ export function Now({ route }) {
   /** @type {Record<string, string>} */
   const query = Object.fromEntries(FILTERS.map((name) => [name, route.query[name] ?? ""]));
   /** @type {import("../../loading.js").Loaded<Schemas["WorkerList"]>} */
-  const workers = useLoaded("v1/workers");
+  const workers = useLoaded("v1/workers", {}, { everyMs: REREAD_ANYWAY_MS });
   /** @type {import("../../loading.js").Loaded<Schemas["QueueView"]>} */
-  const queue = useLoaded("v1/queue", { limit: QUEUE_SHOWN });
+  const queue = useLoaded("v1/queue", { limit: QUEUE_SHOWN }, { everyMs: REREAD_ANYWAY_MS });
   /** @type {import("../../loading.js").Loaded<Schemas["TaskList"]>} */
   const tasks = useLoaded("v1/tasks", query, { keeps: true });
   const reloadSoon = useThrottled(() => {

@@ -2,7 +2,7 @@
 import { Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
-import { duration, t } from "../../words.js";
+import { estimate, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas} Schemas */
 
@@ -24,6 +24,6 @@ export const Queue = ({ queue }) => html`
 /** @param {Schemas["QueueEntry"]} task */
 function startOf(task) {
   if (!task.estimatedStartAt) return t("now.start_unknown");
-  const seconds = Math.max(1, (Date.parse(task.estimatedStartAt) - Date.now()) / 1000);
-  return t("now.starts_in", { duration: duration(seconds) });
+  const leftS = (Date.parse(task.estimatedStartAt) - Date.now()) / 1000;
+  return leftS < 10 ? t("now.starts_soon") : t("now.starts_in", { duration: estimate(leftS) });
 }

@@ -13,16 +13,19 @@ import { Webhooks } from "./webhooks.js";
 
 await styleSheet("server");
 
+/** No event tells how the server is. */
+const REREAD_MS = 10_000;
+
 /** @typedef {import("../../api.js").Schemas} Schemas */
 /** @typedef {import("../../loading.js").Loaded<Schemas["ServerView"]>} LoadedServer */
 
 export function Server() {
   /** @type {LoadedServer} */
-  const server = useLoaded("v1/server");
+  const server = useLoaded("v1/server", {}, { everyMs: REREAD_MS });
   // Parts whose number of elements changes have an element of their own: Preact would put them after their neighbours.
   return html`
     <h1>${t("server.title")}</h1>
-    <div><${Health} /></div>
+    <div role="status"><${Health} /></div>
     <div><${Shown} of=${server}>${(/** @type {Schemas["ServerView"]} */ view) => html`
       <${Versions} server=${view} />
       <${Disks} disks=${view.disks} />
@@ -43,10 +46,10 @@ export function Server() {
 /** Whether a task could be trained now. The answer of /readyz is 503 if not, and says what is missing. */
 function Health() {
   /** @type {import("../../loading.js").Loaded<Schemas["Readiness"]>} */
-  const ready = useLoaded("readyz");
+  const ready = useLoaded("readyz", {}, { everyMs: REREAD_MS });
   const { data, trouble } = ready;
   if (trouble && "status" in trouble && trouble.status === 503) {
-    return html`<div class="state away"><p>${t("server.not_ready", { why: trouble.message })}</p></div>`;
+    return html`<div class="state away"><p>${trouble.message}</p></div>`;
   }
   return html`<${Shown} of=${ready}>${() => html`<p class="well">${data && t("server.ready")}</p>`}<//>`;
 }

@@ -22,6 +22,7 @@ export function UploadBar({ project, collected, limits, before }) {
   if (waiting.length === 0 && progress.state === "idle") return null;
   const isRunning = progress.state === "running" || progress.state === "away";
   const hasEnded = progress.state === "finished";
+  const onServer = progress.stored + progress.duplicates;
   const whyNot = isRunning || (hasEnded && waiting.length === 0) ? "" : whyNotYet(collected, waiting.length, size, project, limits, before);
   const start = () => startUpload({ userId: project.userId.trim(), projectId: project.projectId.trim() });
   const cancel = async () => {
@@ -39,7 +40,8 @@ export function UploadBar({ project, collected, limits, before }) {
         ${hasEnded && progress.projectDir && html`<button type="button"
           onClick=${() => toFolder(progress.projectDir, project)}>${t("start.next")}</button>`}
         ${progress.state !== "idle" && html`<${Ask} label=${t(hasEnded ? "start.other_project" : "start.cancel_upload")}
-          title=${t("start.cancel_title")} consequence=${t("start.cancel_consequence", { count: progress.stored })} act=${cancel}
+          title=${t(hasEnded ? "start.other_project_title" : "start.cancel_title")} act=${cancel}
+          consequence=${t(onServer ? "start.cancel_consequence" : "start.cancel_nothing", { count: onServer })}
           isDangerous=${!hasEnded} />`}
       </div>
       <p id="upload-why" class="muted small">${whyNot || (waiting.length && progress.state === "idle" ? t("start.upload_how") : "")}</p>

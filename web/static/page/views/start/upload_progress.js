@@ -64,7 +64,6 @@ export async function startUpload(project) {
   const sendOneByOne = async () => {
     for (let one = next(); one && !signal.aborted; one = next()) await sendOne(one, signal);
   };
-  addEventListener("beforeunload", askBeforeLeaving);
   say({ state: "running", project, trouble: null }, true);
   await Promise.all(Array.from({ length: AT_ONCE }, sendOneByOne));
   if (!signal.aborted) stop({ state: "finished" });
@@ -86,7 +85,6 @@ export function forgetUpload() {
 function stop(said) {
   stopper.abort();
   underWay.clear();
-  removeEventListener("beforeunload", askBeforeLeaving);
   say(said, true);
 }
 
@@ -129,6 +127,7 @@ function end(key, upload, outcome) {
 /** @param {Partial<UploadProgress>} changed @param {boolean} [atOnce] */
 function say(changed, atOnce = false) {
   current = { ...current, ...changed };
+  watchOverPhotos();
   const show = () => {
     redraw = undefined;
     const sending = [...underWay].reduce((sum, upload) => sum + upload.sentBytes, 0);
@@ -146,3 +145,11 @@ function say(changed, atOnce = false) {
 
 /** @param {BeforeUnloadEvent} event */
 const askBeforeLeaving = (event) => event.preventDefault();
+
+/** A reload loses the photos that were not uploaded, so the browser asks first while there are any. */
+function watchOverPhotos() {
+  const isLosing = collection.get().classes.some(({ photos }) => photos.some(({ key }) => !ended.has(key)));
+  if (isLosing) addEventListener("beforeunload", askBeforeLeaving);
+  else removeEventListener("beforeunload", askBeforeLeaving);
+}
+collection.subscribe(watchOverPhotos);

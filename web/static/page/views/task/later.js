@@ -1,5 +1,5 @@
 // A part of the view whose script is loaded when it is first shown.
-import { useOnce } from "../../loading.js";
+import { useScript } from "../../loading.js";
 import { Busy, Trouble } from "../../parts/states.js";
 import { html } from "../../preact.js";
 
@@ -7,7 +7,7 @@ import { html } from "../../preact.js";
  * @param {{load: () => Promise<Function>, task: import("./use_task.js").TaskView}} props
  */
 export function Later({ load, task }) {
-  const { data: component, trouble } = useOnce(load, [load]);
+  const { script: component, trouble } = useScript(load);
   if (trouble) return html`<${Trouble} error=${trouble} retry=${() => location.reload()} />`;
   return component ? html`<${component} task=${task} />` : html`<${Busy} />`;
 }

@@ -1,9 +1,9 @@
 // What a waiting task waits for: its place in the queue, and when it starts.
 import { useEvents } from "../../events.js";
 import { useLoaded } from "../../loading.js";
-import { html, useEffect } from "../../preact.js";
+import { html } from "../../preact.js";
 import { useThrottled } from "../../throttle.js";
-import { duration, durationRange, number, t } from "../../words.js";
+import { durationRange, estimate, number, t } from "../../words.js";
 
 /** @typedef {import("../../api.js").Schemas["QueueView"]} QueueView */
 /** @typedef {import("../../api.js").Schemas["WorkerList"]} WorkerList */
@@ -17,8 +17,10 @@ const REREAD_ANYWAY_MS = 15_000;
 
 /** @param {{task: import("./use_task.js").TaskView}} props */
 export function Waiting({ task }) {
-  const queue = /** @type {import("../../loading.js").Loaded<QueueView>} */ (useLoaded("v1/queue", { limit: MOST_PLACES }));
-  const workers = /** @type {import("../../loading.js").Loaded<WorkerList>} */ (useLoaded("v1/workers"));
+  const queue = /** @type {import("../../loading.js").Loaded<QueueView>} */ (
+    useLoaded("v1/queue", { limit: MOST_PLACES }, { everyMs: REREAD_ANYWAY_MS }));
+  const workers = /** @type {import("../../loading.js").Loaded<WorkerList>} */ (
+    useLoaded("v1/workers", {}, { everyMs: REREAD_ANYWAY_MS }));
   const reload = () => {
     queue.reload();
     workers.reload();
@@ -27,20 +29,17 @@ export function Waiting({ task }) {
   useEvents((event) => {
     if (event.type !== "task.progress") reloadSoon();
   });
-  useEffect(() => {
-    const timer = setInterval(reloadSoon, REREAD_ANYWAY_MS);
-    return () => clearInterval(timer);
-  }, [reloadSoon]);
   const needs = /** @type {string[]} */ (task.options["needs"] ?? []);
   const able = workers.data?.workers.filter((each) =>
     each.trainTypes.includes(task.trainType) && needs.every((need) => has(each.labels, need)));
+  const whyNot = able?.length === 0 ? (needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker"))
+    : able?.every((each) => each.state === "draining") ? t("task.all_drain") : "";
   return html`
     <section class="task-now card" aria-label=${t("task.now")}>
       <p class="unseen" role="status">${t("task.waits")}</p>
       <p class="task-going">${queue.data ? placeOf(task.taskId, queue.data) : t("task.waits")}</p>
-      ${able?.length === 0 ? html`<p>${needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker")}</p>`
-        : html`<p>${queue.data && startOf(task.taskId, queue.data)} 
-          ${task.etaRangeSeconds && t("task.done_in", { range: durationRange(task.etaRangeSeconds) })}</p>`}
+      <p>${whyNot || [queue.data ? startOf(task.taskId, queue.data) : "",
+        task.etaRangeSeconds ? t("task.done_in", { range: durationRange(task.etaRangeSeconds) }) : ""].filter(Boolean).join(" ")}</p>
     </section>`;
 }
 
@@ -65,5 +64,5 @@ function startOf(taskId, queue) {
   const startsAt = queue.queue.find((each) => each.taskId === taskId)?.estimatedStartAt;
   if (!startsAt) return "";
   const leftS = (Date.parse(startsAt) - Date.now()) / 1000;
-  return leftS < 10 ? t("task.starts_soon") : t("task.starts_in", { duration: duration(leftS) });
+  return leftS < 10 ? t("task.starts_soon") : t("task.starts_in", { duration: estimate(leftS) });
 }

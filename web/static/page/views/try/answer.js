@@ -1,5 +1,4 @@
 // One picture and what the model says of it.
-import { ApiError } from "../../api.js";
 import { html, useState } from "../../preact.js";
 import { t } from "../../words.js";
 import { LabelBars } from "./label_bars.js";
@@ -14,7 +13,7 @@ export function Answer({ tried }) {
         : html`<${Picture} url=${url} name=${name} />`}
       <div>
         <p class="muted small">${name}</p>
-        ${trouble ? html`<p class="bad" role="alert">${trouble instanceof ApiError ? trouble.message : t("states.away")}</p>`
+        ${trouble ? html`<p class="bad" role="alert">${trouble.message}</p>`
           : !prediction ? html`<p aria-busy="true">${t("try.asking")}</p>`
           : prediction.labels && html`<${LabelBars} prediction=${prediction} />`}
       </div>
