@@ -33,6 +33,8 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 
 # Three processes on two cores, because a third of the time of a process goes into waiting. tests/conftest.py has the
 # order of the files.
+# They start some hundred programs from this folder and from copies of it. Without bytecode each one compiles its modules.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed-dev lint  ## the whole suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 

@@ -11,7 +11,8 @@ Seen = TypeVar("Seen")
 
 #: What is waited for comes at once on a quiet machine. Only what hangs takes as long as this on a busy one.
 TIMEOUT_S = 120.0
-POLL_INTERVAL_S = 0.01
+#: Looks cost processor time. What has not come soon is looked for less often, after another tenth of the time so far.
+POLL_INTERVAL_S, LONGEST_POLL_INTERVAL_S = 0.01, 0.05
 
 
 def wait_until(look: Callable[[], Seen], what: str | Callable[[], str], timeout_s: float = TIMEOUT_S) -> Seen:
@@ -20,10 +21,11 @@ def wait_until(look: Callable[[], Seen], what: str | Callable[[], str], timeout_
     what: in words, or what makes them then.
     """
     pause = threading.Event()
-    give_up_at_s = time.monotonic() + timeout_s
+    began_s = time.monotonic()
     while not (seen := look()):
-        if time.monotonic() > give_up_at_s:
+        waited_s = time.monotonic() - began_s
+        if waited_s > timeout_s:
             words = what if isinstance(what, str) else what()
             raise AssertionError(f"waited {timeout_s:.0f} s for {words}; last seen: {seen!r}")
-        pause.wait(POLL_INTERVAL_S)
+        pause.wait(min(max(waited_s / 10, POLL_INTERVAL_S), LONGEST_POLL_INTERVAL_S))
     return seen

@@ -37,5 +37,5 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def chromium(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Chromium:
-    """A test that fails leaves a trace of what the browser did in its temporary folder."""
+    """A test that fails leaves what its pages show in its temporary folder."""
     return Chromium(browser, tmp_path, lambda: request.node.stash.get(HAS_FAILED, False))

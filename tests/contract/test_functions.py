@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
 
 from tests.contract.test_imports import name_of, own_files
 
@@ -13,12 +13,15 @@ MOST_LINES = 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def functions() -> Iterator[tuple[str, Function]]:
-    """Every function with its file and name."""
-    for file in own_files():
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, Function):
-                yield f"{name_of(file)}: {node.name}", node
+@functools.cache
+def functions() -> dict[str, tuple[int, int]]:
+    """Parameters and lines of every function, by its file and name."""
+    return {
+        f"{name_of(file)}: {node.name}": (len(parameters(node)), (node.end_lineno or 0) - node.lineno + 1)
+        for file in own_files()
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, Function)
+    }
 
 
 def parameters(function: Function) -> list[str]:
@@ -30,13 +33,11 @@ def parameters(function: Function) -> list[str]:
 
 def test_no_function_takes_more_parameters_than_a_reader_can_hold() -> None:
     """What belongs together is one value with a name."""
-    counts = {name: len(parameters(function)) for name, function in functions()}
-    assert {name: count for name, count in counts.items() if count > MOST_PARAMETERS} == {}
+    assert {name: count for name, (count, _) in functions().items() if count > MOST_PARAMETERS} == {}
 
 
 def test_no_function_is_too_long_to_read_at_once() -> None:
-    lengths = {name: (function.end_lineno or 0) - function.lineno + 1 for name, function in functions()}
-    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+    assert {name: lines for name, (_, lines) in functions().items() if lines > MOST_LINES} == {}
 
 
 def test_parameters_are_counted_whatever_their_kind() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -131,10 +132,12 @@ def packages(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+@functools.cache
 def all_imports(file: Path) -> set[str]:
     return imported(ast.walk(ast.parse(file.read_text())))
 
 
+@functools.cache
 def at_module_level(file: Path) -> set[str]:
     """Imports that run when the file is imported: all but those inside functions and `if TYPE_CHECKING`."""
     found: list[ast.AST] = []

@@ -30,8 +30,8 @@ from service.supervisor_client import ProgramInfo, SupervisorClient
 from tests.free_ports import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-#: What lies in a working copy without being source.
-NOT_SOURCE = (".*", "log", "run", "var", "projects", "tests", "__pycache__", "node_modules")
+#: What lies in a working copy beside source and its bytecode. The last are files that Python is just writing.
+NOT_SOURCE = (".*", "log", "run", "var", "projects", "tests", "node_modules", "*.pyc.*")
 PORTS = ("WEB_PORT", "BROKER_WEB_PORT", "BROKER_WORKER_PORT", "BROKER_PUBLISH_PORT", "BROKER_COLLECT_PORT")
 MARKER = "SERVICE_UNDER_TEST"
 #: Longer than `start` and `stop` wait at most.
@@ -87,11 +87,11 @@ class ServiceUnderTest:
         return done.stdout
 
     def spawn_worker(self, name: str) -> subprocess.Popen[str]:
-        """`python -m trainer_worker --name NAME` beside the supervised ones; its log is in the pipe."""
+        """`python -m trainer_worker --name NAME`, beside the supervised ones and without a spare; its log is piped."""
         return subprocess.Popen(
             [sys.executable, "-m", "trainer_worker", "--name", name],
             cwd=self.root,
-            env=self.environ,
+            env=self.environ | {"TFMODEL_WORKER_KEEP_SPARE": "false"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

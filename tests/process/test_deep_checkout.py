@@ -13,11 +13,11 @@ from tests.process.service_under_test import NOT_SOURCE, REPOSITORY, ServiceUnde
 
 
 @pytest.mark.door(10)
-def test_it_starts_and_stops() -> None:
+def test_it_starts_and_stops(cache_dir: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tfm-") as folder:
         root = Path(folder).resolve() / ("deep" * 30)
         shutil.copytree(REPOSITORY, root, ignore=shutil.ignore_patterns(*NOT_SOURCE))
-        service = ServiceUnderTest(root, {"WORKER_KEEP_SPARE": "false"})
+        service = ServiceUnderTest(root, {"WORKER_KEEP_SPARE": "false", "WORKER_CACHE_DIR": cache_dir})
         sockets = socket_folder(root / "run")
         assert sockets != root / "run"
         try:

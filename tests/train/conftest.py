@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Iterator
 
 import pytest
 
 from trainer_worker.classification import features
 from trainer_worker.optimization import epochs
-from trainer_worker.training.process_memory import keep_what_is_loaded
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,14 +17,6 @@ def converted_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "_convert", functools.cache(features._convert))
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def passed_over_by_collections() -> Iterator[None]:
-    """TensorFlow's objects, as in a trainer process."""
-    keep_what_is_loaded()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

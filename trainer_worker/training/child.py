@@ -67,7 +67,7 @@ from trainer_worker.training.download import Download
 from trainer_worker.training.folder_changes import FolderChanges
 from trainer_worker.training.help_reporter import HelpReporter
 from trainer_worker.training.pace import Pace
-from trainer_worker.training.process_memory import keep_what_is_loaded, release_memory
+from trainer_worker.training.process_memory import loading, release_memory
 from trainer_worker.training.registry import Train, load_helper, load_kind, load_trainers
 from trainer_worker.training.reporter import PipeReporter
 from trainer_worker.training.settings import TrainerSettings
@@ -103,9 +103,9 @@ class Child:
         """Load everything, send Ready, then do what is ordered, one after the other, until the process ends."""
         threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
         cache_dir, threads = self._settings.cache_dir, self._settings.threads
-        versions, devices = set_up_tensorflow(threads)
-        trainers = load_trainers(cache_dir, threads)
-        keep_what_is_loaded()
+        with loading():
+            versions, devices = set_up_tensorflow(threads)
+            trainers = load_trainers(cache_dir, threads)
         self._send(piped.Ready(versions, devices))
         while True:
             order = self._orders.get()

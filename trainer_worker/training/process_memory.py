@@ -5,8 +5,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 import psutil
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """In the block, load what the process keeps: no collection runs there, and later ones pass over what it loaded."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    keep_what_is_loaded()
 
 
 def keep_what_is_loaded() -> None:
