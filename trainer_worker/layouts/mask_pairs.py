@@ -209,12 +209,13 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
     files = found.files
     of_pictures = {posixpath.dirname(files[number].path) for number in matches.masks}
     paired = {files[number].stem: number for number in matches.masks}
+    may_be_second = found.in_mask_folder - matches.outranked
     unused = []
     for number, file in enumerate(files):
         if number in matches.masks or number in matches.taken:
             continue
         picture = matches.second.get(number)
-        if picture is None and number in found.in_mask_folder and file.meaning.rank == 1:
+        if picture is None and number in may_be_second and file.meaning.rank == 1:
             picture = _picture_of(file, files, paired)
         if picture is not None:
             taken = files[matches.masks[picture][0]].path
