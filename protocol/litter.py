@@ -16,7 +16,9 @@ LITTER_FOLDERS = frozenset({
 })  # fmt: skip
 #: The beginnings of such names: `.Trash-1000`, `.Trashes`.
 LITTER_FOLDER_STARTS = (".trash", ".nfs", "found.0")
-LITTER_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r"})
+LITTER_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "_ds_store"})
+#: What a Mac leaves in place of a file that is only in iCloud: `.IMG_1.JPG.icloud`.
+ONLY_IN_CLOUD_SUFFIX = ".icloud"
 
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".lzma"}
@@ -39,18 +41,29 @@ NO_PICTURES_BUT_LIKE_THEM = {
     ".webm": "it is a film; save single frames of it as PNG or JPEG",
     ".npy": "it is a NumPy array; save it as PNG",
     ".npz": "it is a file of NumPy arrays; save them as PNG",
+    ".mat": "it is a MATLAB file; save its pictures as PNG, and its labels as CSV",
+    ".dcm": "it is a DICOM file; export it as PNG",
+    ".nii": "it is a NIfTI volume; save its slices as PNG",
+    ".nrrd": "it is an NRRD volume; save its slices as PNG",
+    ".mha": "it is a MetaImage volume; save its slices as PNG",
+    ".tfrecord": "it is a TFRecord file; export folders of classes, or masks, instead",
+    ".parquet": "it is a Parquet file; save its pictures as PNG or JPEG",
 }
 #: Files that often lie in a folder but are not meant as pictures. All others may be pictures, even with no extension or
 #: a wrong one, because the content decides.
 NO_PICTURE_SUFFIXES = ARCHIVE_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {
-    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
-    ".md", ".log", ".html", ".htm", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".xls", ".xlsx", ".db", ".sqlite",
+    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
+    ".md", ".log", ".html", ".htm", ".css", ".js", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".xls", ".xlsx", ".ods",
+    ".db", ".sqlite", ".pbtxt", ".names", ".idx1-ubyte", ".idx3-ubyte",
     ".lnk", ".url", ".exe", ".dll", ".so", ".tmp", ".bak", ".lock",
-    ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload",
-    ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".onnx", ".pt", ".pth", ".parquet",
-    ".tfrecord", ".mat", ".mp3", ".wav", ".aae", ".xmp", ".thm",
+    ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ONLY_IN_CLOUD_SUFFIX,
+    ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".onnx", ".pt", ".pth",
+    ".mp3", ".wav", ".aae", ".xmp", ".thm",
 }  # fmt: skip
-NO_PICTURE_NAMES = frozenset({"readme", "license"})
+NO_PICTURE_NAMES = frozenset({
+    "readme", "license",
+    *(f"{part}-{kind}-ubyte" for part in ("train", "t10k", "test") for kind in ("images-idx3", "labels-idx1")),  # MNIST
+})  # fmt: skip
 #: Small files and archives that decide on the labels of pictures, so a model depends on them as well.
 LABEL_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".npy", ".npz", ".zip"})
 
@@ -63,7 +76,9 @@ def is_litter_folder(name: str) -> bool:
 
 def is_litter_file(name: str) -> bool:
     """Whether it is a file of a system or a program, or a hidden one."""
-    return name.startswith(".") or name.endswith("~") or name.lower() in LITTER_FILES
+    if name.lower().endswith(ONLY_IN_CLOUD_SUFFIX):
+        return False
+    return name.startswith((".", "~$")) or name.endswith("~") or name.lower() in LITTER_FILES
 
 
 def suffix_of(name: str) -> str:

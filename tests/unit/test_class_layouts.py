@@ -305,3 +305,82 @@ def test_files_that_were_never_transferred_whole_are_named() -> None:
     layout = recognise_classes(tree_of(cats_and_dogs(), ["cat/7.jpg.part", "dog/8.jpg.crdownload"]))
     (found,) = layout.findings
     assert (found.code, found.count) == ("unfinished_files", 2)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("part1", "part_2"),
+        ("HAM10000_images_part_1", "HAM10000_images_part_2"),
+        ("images_001", "images_002"),
+        ("100APPLE", "101APPLE"),
+        ("2024-05-01", "20240502"),
+    ],
+)
+def test_folders_called_like_pieces_of_a_set_are_named(names: tuple[str, str]) -> None:
+    (found,) = recognise_classes(tree_of(*map(pictures, names))).findings
+    assert (found.code, found.severity) == ("doubtful_classes", Severity.WARNING)
+    assert "pieces of a set, days or cameras" in found.sentence
+    assert not recognise_classes(tree_of(*map(pictures, (names[0], "cat")))).findings
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("cat - Copy", ()),
+        ("cat (1)", ()),
+        ("cat copy 2", ()),
+        ("Copy of cat", ()),
+        ("cat_test", ()),
+        ("trainA", ("testA",)),
+    ],
+)
+def test_copies_and_parts_of_classes_are_named(name: str, more: tuple[str, ...]) -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), pictures(name), *map(pictures, more)))
+    (found,) = layout.findings
+    assert found.code == "doubtful_classes"
+    assert name in found.sentence
+    for fine in ("bobcat", "cat 9", "testudo", "fish (1)", "test_tube"):
+        assert not recognise_classes(tree_of(cats_and_dogs(), pictures(fine))).findings
+
+
+def test_pictures_to_predict_in_a_folder_called_images_are_no_class() -> None:
+    train = [*pictures("train/cat/images"), *pictures("train/dog/images")]
+    layout = recognise_classes(tree_of(train, pictures("val/images"), pictures("test/images")))
+    assert counts(layout) == {"cat": 3, "dog": 3}
+    assert "Only the part that trains holds class folders" in layout.rule
+    assert codes(layout) == {"unused_pictures"}
+
+
+def test_classes_called_train_and_test_are_told_of_their_names() -> None:
+    with pytest.raises(TrainingError, match="test/, train/ were taken for the parts of a split"):
+        recognise_classes(tree_of(*map(pictures, ("train", "test", "masks"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("train/pets.tfrecord", "it is a TFRecord file"),
+        ("train-images-idx3-ubyte", "it is a file of MNIST"),
+        ("data.npz", "it is a file of NumPy arrays"),
+        ("scan.nii.gz", "it is a NIfTI volume"),
+        ("imagelabels.mat", "it is a MATLAB file"),
+    ],
+)
+def test_what_may_hold_the_pictures_is_named(name: str, reason: str) -> None:
+    with pytest.raises(TrainingError, match=reason) as caught:
+        recognise_classes(tree_of([name, "train/pets_label_map.pbtxt"]))
+    assert "there are no images there" in caught.value.error or ".gz" in name
+
+
+@pytest.mark.parametrize(
+    "name", ["labels.xlsx", "project-1.json", "labels.txt", "train/metadata.jsonl", "export.ndjson"]
+)
+def test_what_may_hold_the_classes_is_named(name: str) -> None:
+    with pytest.raises(TrainingError, match=f"No classes are read from {name}"):
+        recognise_classes(tree_of(pictures("images"), texts={name: "x"}))
+
+
+def test_files_that_are_only_in_a_cloud_are_named() -> None:
+    layout = recognise_classes(tree_of(cats_and_dogs(), ["cat/.IMG_1.JPG.icloud"]))
+    assert codes(layout) == {"unfinished_files"}

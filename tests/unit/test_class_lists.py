@@ -130,7 +130,7 @@ def test_a_list_that_contradicts_the_folders_stops() -> None:
 
 def test_a_list_without_a_column_of_classes_beside_folders_is_named() -> None:
     folders = [*pictures("part_1", 4), *pictures("part_2", 4, "1{}.jpg")]
-    text = "image_id,age,dx\n" + "".join(f"{path.split('/')[1]},3,mel\n" for path in folders)
+    text = "Picture of,age,histology\n" + "".join(f"{path.split('/')[1]},3,mel\n" for path in folders)
     assert "unused_list" in codes(recognise_classes(tree_of(folders, texts={"metadata.csv": text})))
 
 
@@ -217,3 +217,62 @@ def test_lists_of_pictures_for_each_part_are_the_split() -> None:
     assert split(layout) == {"train": 8, "val": 0, "test": 4}
     assert "The split is that of food/meta/test.txt, food/meta/train.txt." in layout.rule
     assert codes(layout) == {"callers_split"}
+
+
+def test_a_list_of_parts_or_of_class_names_gives_no_classes() -> None:
+    parts = "image_id,partition\n" + "".join(f"{n}.jpg,{n % 3}\n" for n in range(6))
+    assert error_of(tree_of(pictures("images", 6), texts={"list_eval_partition.csv": parts})).code == "no_images"
+    texts = {"labels.csv": rows("file,class_id", "{n}.jpg,{kind}"), "classes.csv": "id,name\n0,cat\n1,dog\n"}
+    layout = recognise_classes(tree_of(pictures("images", 6), texts=texts))
+    assert counts(layout) == {"cat": 3, "dog": 3}
+    assert codes(layout) == {"other_files"}
+
+
+def test_the_rule_names_the_column_of_the_classes() -> None:
+    for header, column in (("image,age", "the column age"), ("image_id,choice,by", "the column choice")):
+        text = rows(header, "{n}.jpg,{kind}" + ",me" * (header.count(",") - 1))
+        layout = recognise_classes(tree_of(pictures("images", 6), texts={"labels.csv": text}))
+        assert layout.rule.endswith(f"gives the class of each picture, in {column}.")
+
+
+def test_labels_of_several_classes_are_named() -> None:
+    text = "image,label\n" + "".join(f'{n}.jpg,"{("cat", "dog", "cat,dog", "dog|bird")[n % 4]}"\n' for n in range(8))
+    layout = recognise_classes(tree_of(pictures("images", 8), texts={"labels.csv": text}))
+    (found,) = layout.findings
+    assert (found.code, found.count) == ("joined_classes", 4)
+    assert "cat,dog, dog|bird (4 pictures)" in found.sentence
+    text = rows("image,label", "{n}.jpg,salt & {kind}")
+    assert not recognise_classes(tree_of(pictures("images", 6), texts={"labels.csv": text})).findings
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (rows("picture of,findings,age", "{n}.jpg,{kind},3"), "none of its columns is called label or class"),
+        (rows("0.jpg,1,2", "{n}.jpg,1,2"), "none of its columns is called label or class"),
+        (rows("image,label", "photo{n}.jpg,{kind}"), "names no picture of the project: photo0.jpg is none"),
+    ],
+)
+def test_why_a_list_says_nothing_is_told(text: str, reason: str) -> None:
+    error = error_of(tree_of(pictures("images", 6), texts={"info.csv": text}))
+    assert error.code == "no_images"
+    assert f"info.csv {reason}" in error.error.replace("lists the pictures, but ", "")
+
+
+def test_a_list_of_pictures_in_no_class_folder_is_named() -> None:
+    text = "Path,ClassId\n" + "".join(f"Test/t{n}.jpg,cat\n" for n in range(3))
+    tree = tree_of(
+        pictures("Train/cat"), pictures("Train/dog"), pictures("Test", 3, "t{}.jpg"), texts={"Test.csv": text}
+    )
+    found = next(each for each in recognise_classes(tree).findings if each.code == "unused_list")
+    assert "gives classes to 3 pictures that lie in no class folder" in found.sentence
+
+
+def test_a_medical_list_that_contradicts_folders_of_pieces_stops() -> None:
+    folders = [*pictures("images_001/images", 4), *pictures("images_002/images", 4, "1{}.jpg")]
+    text = "Image Index,Finding Labels,Age\n" + "".join(
+        f"{path.split('/')[2]},{('Hernia', 'No Finding')[n % 2]},50\n" for n, path in enumerate(folders)
+    )
+    error = error_of(tree_of(folders, texts={"Data_Entry.csv": text}))
+    assert error.code == "layout_unclear"
+    assert "Data_Entry.csv" in error.error

@@ -229,3 +229,14 @@ def test_what_is_predicted_for_unlabelled_pixels_changes_no_score() -> None:
     assert score_class_masks(truth, predicted, names) == score_class_masks(truth, otherwise, names)
     other = np.where(truth == 0, (predicted + 1) % 3, predicted)
     assert score_class_masks(truth, predicted, names) != score_class_masks(truth, other, names)
+
+
+@pytest.mark.parametrize("text", ["0 background\n1 road\n", "0: background\n1: road", "0) background\n1) road\n"])
+def test_numbers_before_the_names_are_no_part_of_them(tmp_path: Path, text: str) -> None:
+    assert read_classes(UserFiles.at(write(tmp_path, text))).names == ("background", "road")
+
+
+def test_a_list_that_is_numbered_from_1_lacks_the_background(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="numbers its lines from 1, and so it lacks 0, the background"):
+        read_classes(UserFiles.at(write(tmp_path, "1 001.Black_footed_Albatross\n2 002.Laysan_Albatross\n")))
+    assert read_classes(UserFiles.at(write(tmp_path, "background\n2 storeys\n"))).names == ("background", "2 storeys")

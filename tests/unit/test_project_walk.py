@@ -109,10 +109,11 @@ def test_litter_is_left_out_and_hidden_classes_are_not(tmp_path: Path) -> None:
     litter = ("#recycle", "@eaDir", "$RECYCLE.BIN", "lost+found", "__MACOSX", "System Volume Information")
     hidden = (".git", ".Trash-1000", ".ipynb_checkpoints", ".tfmodel", ".cache")
     fill(tmp_path, "cat/1.jpg", ".net/1.jpg", "cat/.DS_Store", "cat/Thumbs.db", "cat/._1.jpg", "cat/1.jpg~")
+    fill(tmp_path, "cat/_DS_Store", "cat/~$notes.docx", "cat/.2.jpg.icloud")
     fill(tmp_path, *(f"{place}{name}/x/1.jpg" for name in (*litter, *hidden) for place in ("", "cat/")))
     (tmp_path / "trash").symlink_to("#recycle/x")
     tree = walked(tmp_path)
-    assert tree.files.keys() == {".net/1.jpg", "cat/1.jpg"}
+    assert tree.files.keys() == {".net/1.jpg", "cat/1.jpg", "cat/.2.jpg.icloud"}  # 2.jpg is meant, and missing
     assert [(finding.code, finding.count) for finding in tree.findings] == [("litter", 2 * len(litter))]
 
 

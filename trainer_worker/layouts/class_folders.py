@@ -178,6 +178,9 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     meant = [folder for _, folder, part in classes if part is Part.TRAIN and not _says_nothing(name_of(folder))]
     if not meant:
         return None
+    trained = {label for label, _, part in classes if part is Part.TRAIN}
+    # Pictures to predict in `test/images/` are of no class.
+    classes = tuple(row for row in classes if row[0] in trained or not _says_nothing(name_of(row[1])))
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]

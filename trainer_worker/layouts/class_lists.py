@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ _TRIED_ROWS = 200
 _MOST_WITHOUT_ONE_CLASS = 0.1
 #: A list and the folders tell the same classes if they agree on at least this share of the pictures.
 _SAME_CLASSES = 0.9
+#: In a list without a known column of files, the names of files are looked for in this many columns.
+_TRIED_COLUMNS = 20
+#: A column of one of these names tells something else than the class.
+_NEVER_LABELS = (*PART_COLUMNS, *(name for name in FILE_COLUMNS if name != "name"))
+#: What people write between several classes of one picture.
+_JOINTS = re.compile(r"\s*[,;|&+/]\s*")
 
 ROWS = (
     LayoutRow(
@@ -51,13 +58,15 @@ class _Listed:
     """What all lists of a project say together.
 
     labels: the classes of each picture, by its path. parts: the part of the split of each picture, if a list says it.
-    lists: the files that say so. missing, unclear: names in rows that fit no picture, or several.
+    lists: the files that say so. columns: where they hold the classes, in words. missing, unclear: names in rows that
+    fit no picture, or several.
     without_one_class: pictures with several classes or none. refused: why a list can't be used, as a sentence.
     """
 
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     parts: dict[str, Part] = field(default_factory=dict)
     lists: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     without_one_class: list[str] = field(default_factory=list)
@@ -74,8 +83,11 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     tables = tables_of(index.tree)
     table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
     listed = _Listed()
-    for table in tables.read:
-        _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
+    # A list that says which column holds the classes comes before one that doesn't.
+    for guessed in (False, True):
+        for table in () if listed.labels else tables.read:
+            if _is_guessed(table) is guessed:
+                _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
     if listed.refused:
         raise TrainingError("layout_unsupported", listed.refused)
     if not listed.labels and listed.unclear:
@@ -101,8 +113,13 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
         if len(labels) == 1
     )
     _refuse_values(rows, listed.lists)
-    rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture."
-    findings = (*_findings(index, listed, conflicting, decided), *tables.damage_findings(Severity.WARNING))
+    columns = f", in {some_of(list(dict.fromkeys(listed.columns)))}" if listed.columns else ""
+    rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture{columns}."
+    findings = (
+        *_findings(index, listed, conflicting, decided),
+        *_joined_classes(rows),
+        *tables.damage_findings(Severity.WARNING),
+    )
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
 
 
@@ -114,6 +131,7 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
         return findings
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
+    everywhere = ListedPictures(index.paths)
     for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
@@ -125,15 +143,38 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
                 "it is unclear which ones are right. If the folders are, remove the list from the project. If the list "
                 "is, put all pictures into one folder.",
             )
-        column = _file_column(table, pictures)
-        if not listed.labels and column is not None and _names_most(table, column, pictures, len(rows)):
+        if not listed.labels and _names_pictures(table, pictures, len(rows)):
             sentence = (
                 f"{printable(table.path)} lists the pictures, but is not used, because none of its columns is called "
                 "label or class. The classes come from the folders."
             )
             cure = "If one of its columns holds the classes, call it label, and put all pictures into one folder."
             findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
+        elsewhere = _Listed()
+        _read(table, everywhere, Part.ANY, elsewhere)
+        if outside := sorted(elsewhere.labels.keys() - folder_of.keys()):
+            sentence = (
+                f"{printable(table.path)} gives classes to {len(outside)} pictures that lie in no class folder. It is "
+                "not used, because the classes come from the folders."
+            )
+            cure = "Move these pictures into the folders of their classes."
+            findings.append(finding("unused_list", Severity.WARNING, sentence, cure, outside))
     return findings
+
+
+def why_lists_say_nothing(index: PictureIndex) -> str:
+    """A sentence, after a blank, on the first list from which no class could be read; "" without a list."""
+    pictures = ListedPictures(index.paths)
+    for table in tables_of(index.tree).read if index.paths else ():
+        if _names_pictures(table, pictures, len(index.paths)):
+            return (
+                f" {printable(table.path)} lists the pictures, but none of its columns is called label or class. If "
+                "one of them holds the classes, call it so in the first line of the file."
+            )
+        if table.columns(LABEL_COLUMNS) and table.columns(FILE_COLUMNS) and table.rows:
+            cell = table.rows[0][table.columns(FILE_COLUMNS)[0]]
+            return f" {printable(table.path)} names no picture of the project: {printable(cell)} is none."
+    return ""
 
 
 def box_lists(index: PictureIndex) -> list[str]:
@@ -150,10 +191,12 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         return
     labels = [column for column in table.columns(LABEL_COLUMNS) if column != file_column]
     one_hot = [] if labels else table.one_hot(file_column)
-    if not labels and not one_hot and len(table.header) == 2:
+    if _is_guessed(table) and 1 - file_column not in table.columns(_NEVER_LABELS):
         labels = [1 - file_column]
     if not labels and not one_hot:
         return
+    column = table.header[labels[0]].strip() if labels else "one column for each class"
+    listed.columns += [f"the column {column}" if labels else column] if column else []
     part_column = _part_column(table, (file_column, *labels))
     several = 0
     for row in table.rows:
@@ -176,6 +219,11 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
             "Classification takes exactly one class for each picture; correct the list."
         )
     listed.lists.append(table.path)
+
+
+def _is_guessed(table: Table) -> bool:
+    """Whether a table has two columns, of which none is called label or the like: the one without files is taken."""
+    return len(table.header) == 2 and not table.columns(LABEL_COLUMNS)
 
 
 def _part_column(table: Table, taken: Sequence[int]) -> int | None:
@@ -209,9 +257,15 @@ def _file_column(table: Table, pictures: ListedPictures) -> int | None:
     return best if best is not None and hits[best] else None
 
 
-def _names_most(table: Table, column: int, pictures: ListedPictures, count: int) -> bool:
-    named = {path for row in table.rows for path in pictures.find(row[column], table.path)}
-    return len(named) * 2 >= count
+def _names_pictures(table: Table, pictures: ListedPictures, count: int) -> bool:
+    """Whether a column names at least half of `count` pictures, whatever it is called."""
+    lines = (table.header, *table.rows)
+    for column in range(min(len(table.header), _TRIED_COLUMNS)):
+        if any(pictures.find(line[column], table.path) for line in lines[:_TRIED_ROWS]):
+            named = {path for line in lines for path in pictures.find(line[column], table.path)}
+            if len(named) * 2 >= count:
+                return True
+    return False
 
 
 def _same_classes(pairs: Mapping[tuple[str, str], int], labels: Set[str]) -> bool:
@@ -247,6 +301,22 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
             f"{some_of(lists)} gives {len(labels)} different values to {len(rows)} pictures, such as "
             f"{some_of(sorted(labels)[:3])}, so these are not classes. Call the column with the classes label.",
         )
+
+
+def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Labels such as `cat,dog`, of which a piece is a label as well."""
+    labels = {row.label for row in rows}
+    joined = {label for label in labels if len(pieces := _JOINTS.split(label)) > 1 and not labels.isdisjoint(pieces)}
+    joined |= {label for label in labels if len(pieces := label.split()) > 1 and labels.issuperset(pieces)}
+    files = [row.path for row in rows if row.label in joined]
+    if not files:
+        return []
+    sentence = (
+        f"Labels that seem to name several classes at once are classes of their own: {some_of(sorted(joined))} "
+        f"({len(files)} pictures)."
+    )
+    cure = "Classification takes one class for each picture. Write the right one into the list, or delete these rows."
+    return [finding("joined_classes", Severity.WARNING, sentence, cure, files)]
 
 
 def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str], decided: Set[str]) -> Iterator[Finding]:

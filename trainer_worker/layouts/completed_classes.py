@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
+from trainer_worker.layouts.class_findings import alike_classes, left_out_findings, other_file_findings
 from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
@@ -38,7 +38,11 @@ def completed(
     without = dict.fromkeys([*empty, *corrected.emptied], 0)
     labels, about_order = label_order(index.tree, {**without, **counts}, above)
     _refuse_too_few(labels, layout, corrected)
-    findings += [*about_order, *_alike_classes(labels), *_split_findings(pictures, labels, split)]
+    findings += [
+        *about_order,
+        *alike_classes(labels, "put their pictures into one folder"),
+        *_split_findings(pictures, labels, split),
+    ]
     used = [picture.path for picture in pictures]
     if layout.name != "class_list":
         known = [*used, *(picture.path for picture in layout.pictures), *corrected.excluded]
@@ -114,20 +118,6 @@ def _split_findings(pictures: Sequence[LabelledFile], labels: Sequence[str], spl
         cure = "Put some of their pictures there. Otherwise no score says how well the model recognises them."
         findings.append(finding("class_missing_in_test", Severity.WARNING, sentence, cure))
     return findings
-
-
-def _alike_classes(labels: Sequence[str]) -> list[Finding]:
-    """Classes whose names look alike. Single letters (a and A) are no warning, since many sets tell them apart."""
-    alike: dict[str, list[str]] = {}
-    for label in labels:
-        alike.setdefault(" ".join(label.casefold().split()), []).append(label)
-    alike_names = [found for found in alike.values() if len(found) > 1]
-    if not alike_names:
-        return []
-    severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
-    pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
-    sentence = f"Classes whose names differ only in capitals or spaces are kept apart: {pairs}."
-    return [finding("case_twins", severity, sentence, "If they are one class, put their pictures into one folder.")]
 
 
 def _above(folder: str) -> list[str]:

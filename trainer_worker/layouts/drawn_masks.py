@@ -16,6 +16,7 @@ from trainer_worker.layouts.annotation_files import (
     AnnotationFiles,
     PictureNames,
 )
+from trainer_worker.layouts.class_findings import alike_classes
 from trainer_worker.layouts.layout import (
     MAX_CLASS_NAME_CHARS,
     MAX_CLASSES,
@@ -35,6 +36,7 @@ BACKGROUND = "background"
 #: The most memory for the outlines of a set. They are kept during the training.
 MAX_HELD_BYTES = 512 * 1024**2
 _BYTES_OF_OBJECT = 300
+_MOST_REASONS = 10
 BOX_ONLY = "an object of it has a box, but no outline"
 _NOT_NAMED = "no annotation names it"
 
@@ -159,11 +161,14 @@ class DrawnMasks:
             if path not in self.drawings and posixpath.dirname(path) in folders:
                 self.leave_out(path, _NOT_NAMED)
 
+    def _objects(self) -> Iterable[Polygon | Bitmap | RunLengths]:
+        return (item for drawing, _ in self.drawings.values() for item in drawing.objects)
+
     def _findings(self, names: Sequence[str]) -> Iterable[Finding]:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for path, reason in self.left_out.items():
             by_reason[reason].append(path)
-        for reason, paths in list(by_reason.items())[:10]:
+        for reason, paths in _few_reasons(by_reason):
             code = "pictures_without_annotation" if reason == _NOT_NAMED else "unusable_annotations"
             sentence = f"Pictures are left out: {len(paths)}. The reason: {reason}."
             cure = "Annotate them." if reason == _NOT_NAMED else "Correct their annotations, and export them again."
@@ -176,6 +181,12 @@ class DrawnMasks:
             sentence = f"The annotations name {len(self.missing)} pictures that the project doesn't hold."
             yield finding(
                 "annotated_pictures_missing", Severity.WARNING, sentence, "Put them into the project.", self.missing
+            )
+        yield from alike_classes(names, "give their objects one name")
+        if all(map(_is_rectangle, self._objects())):
+            sentence = "All objects are rectangles, so the model learns boxes in place of the outlines of objects."
+            yield finding(
+                "rectangles_only", Severity.WARNING, sentence, "Unless they are rectangles, draw their outlines."
             )
         empty = sorted(path for path, (drawing, _) in self.drawings.items() if not drawing.objects)
         if empty:
@@ -192,6 +203,23 @@ class DrawnMasks:
             yield finding("classes_without_objects", Severity.INFO, sentence)
 
 
+def _few_reasons(by_reason: Mapping[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """The first reasons why pictures are left out, each with its pictures; the rest of them in one."""
+    reasons = list(by_reason.items())
+    if len(reasons) > _MOST_REASONS:
+        rest = reasons[_MOST_REASONS - 1 :]
+        others = f"{rest[0][0]}, and others"
+        reasons = [*reasons[: _MOST_REASONS - 1], (others, [path for _, paths in rest for path in paths])]
+    return reasons
+
+
+def _is_rectangle(item: Polygon | Bitmap | RunLengths) -> bool:
+    """Whether an object is a box with upright sides."""
+    if not isinstance(item, Polygon) or item.holes or len(item.outline) not in (8, 10):
+        return False
+    return len(set(item.outline[::2])) == 2 == len(set(item.outline[1::2]))
+
+
 def _held_bytes(item: Polygon | Bitmap | RunLengths) -> int:
     if isinstance(item, Bitmap):
         return _BYTES_OF_OBJECT + len(item.png)
@@ -205,8 +233,8 @@ def boxes_only(found: str) -> TrainingError:
     """The error for an export without outlines. found: a sentence that names it."""
     return TrainingError(
         "layout_unsupported",
-        f"{found} Segmentation learns from outlines: export polygons or masks, such as COCO, or post the folder as "
-        "another trainType.",
+        f"{found} Segmentation learns from outlines: export polygons or masks, such as COCO. No trainType learns from "
+        "boxes.",
     )
 
 

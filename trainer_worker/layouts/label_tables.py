@@ -17,12 +17,14 @@ MOST_TABLES = 50
 
 FILE_COLUMNS = (
     *("file", "files", "filename", "filenames", "filepath", "filepaths", "image", "images", "imagename", "imagefile"),
-    *("imagepath", "imageid", "img", "imgname", "imgpath", "imgid", "picture", "photo", "path", "paths", "id", "name"),
+    *("imagepath", "imageid", "imageindex", "img", "imgname", "imgpath", "imgid", "picture", "photo"),
+    *("path", "paths", "id", "name"),
 )
 #: Names come before numbers: with `class_id` and `class_name`, the labels are the names.
 LABEL_COLUMNS = (
     *("classname", "labelname", "categoryname", "label", "labels", "class", "classes", "category", "categories"),
-    *("target", "targets", "species", "breed", "classid", "labelid", "categoryid"),
+    *("target", "targets", "species", "breed", "choice", "diagnosis", "dx", "findinglabels"),
+    *("classid", "labelid", "categoryid"),
 )
 PART_COLUMNS = ("split", "subset", "set", "dataset", "part", "partition")
 BOX_COLUMNS = frozenset({"xmin", "ymin", "xmax", "ymax", "bbox", "boundingbox"})

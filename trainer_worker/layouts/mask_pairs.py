@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from protocol.litter import may_be_picture
 from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
-from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix
-from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file
+from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix, mask_readings
+from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree
 
@@ -199,7 +199,8 @@ def _require_one_mask(found: Candidates, matches: Matches) -> None:
     raise TrainingError(
         "layout_unclear",
         f"{len(matches.second)} pictures have two masks: {found.files[picture].path} has {one} and "
-        f"{found.files[mask].path}. Keep the masks to learn from, and move the others out of the project.",
+        f"{found.files[mask].path}. Keep the masks to learn from, and move the others out of the project. If each "
+        "shows one class, save them as one, with a number for each class, and list the classes in classes.txt.",
     )
 
 
@@ -207,13 +208,18 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
     """Pictures without masks in folders that hold pictures with one, and masks without a picture."""
     files = found.files
     of_pictures = {posixpath.dirname(files[number].path) for number in matches.masks}
+    paired = {files[number].stem: number for number in matches.masks}
+    may_be_second = found.in_mask_folder - matches.outranked
     unused = []
     for number, file in enumerate(files):
         if number in matches.masks or number in matches.taken:
             continue
-        if number in matches.second:
-            taken = files[matches.masks[matches.second[number]][0]].path
-            reason = f"a second mask of {files[matches.second[number]].path}, which has {taken}"
+        picture = matches.second.get(number)
+        if picture is None and number in may_be_second and file.meaning.rank == 1:
+            picture = _picture_of(file, files, paired)
+        if picture is not None:
+            taken = files[matches.masks[picture][0]].path
+            reason = f"a second mask of {files[picture].path}, which has {taken}"
         elif number in matches.outranked:
             reason = "another kind of mask than the one used"
         elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
@@ -225,6 +231,13 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
             reason = "it lies beside the folders with pictures and masks"
         unused.append(UnusedFile(file.path, reason))
     return tuple(unused)
+
+
+def _picture_of(mask: NamedFile, files: Sequence[NamedFile], paired: Mapping[str, int]) -> int | None:
+    """The picture of a mask's name that has another mask, wherever both lie. paired: pictures by their stem."""
+    bases = (reading.base for reading in mask_readings(mask.stem) if not reading.numbered)
+    numbers = (paired[base] for base in bases if base in paired)
+    return next((number for number in numbers if parts_fit(files[number], mask)), None)
 
 
 def _rule(pictures: Sequence[MaskedFile], matches: Matches) -> str:

@@ -93,11 +93,16 @@ MASK_AFFIXES = {
 _BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse"})
 #: Words at the end or the beginning of a picture's name which its mask doesn't have.
 PICTURE_AFFIXES = frozenset(
-    ["leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test", "input"]
+    [
+        *("leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test"),
+        *("input", "0000"),  # nnU-Net's first channel is 0000
+    ]
 )
 #: Words that mean pictures in a longer name only, as in `Training_Data`.
 _PICTURE_TOKENS = frozenset({"data"})
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
+#: Parts as nnU-Net writes them: imagesTr, labelsTs.
+_SHORT_PARTS = {"tr": Part.TRAIN, "ts": Part.TEST}
 _SEPARATORS = "_-. "
 _MARKED = str.maketrans("-. ", "___")
 _SEPARATED = re.compile(r"[_\-. ]+")
@@ -183,6 +188,8 @@ def _word_of(name: str) -> _Word:
             rest = squeezed.removeprefix(part) if squeezed.startswith(part) else squeezed.removesuffix(part)
             if rest in PICTURE_FOLDERS or rest in MASK_FOLDERS:
                 tokens = [part, rest]
+    if lower[:-2] in PICTURE_FOLDERS or lower[:-2] in MASK_FOLDERS:
+        tokens = [_SHORT_PARTS.get(lower[-2:], lower[-2:]), lower[:-2]] if lower[-2:] in _SHORT_PARTS else tokens
     return _of_tokens(tokens, lower)
 
 

@@ -13,8 +13,10 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts import coco, label_studio, labelme, mask_class_lists, mask_pairs, supervisely, via, yolo
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames, as_json
+from trainer_worker.layouts.class_findings import unfinished_findings
 from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.drawn_masks import DrawnMasks, boxes_only
+from trainer_worker.layouts.files_not_read import pictures_not_read
 from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
@@ -36,6 +38,10 @@ ROWS = (
 #: The format of a folder's files of annotations is told from this many of them.
 _LOOKED_AT = 20
 
+#: Columns of tables that hold masks, such as those of Kaggle's competitions.
+_RUN_LENGTHS = ("encodedpixels", "rle_mask")
+_CVAT = "CVAT"
+
 Kinds = dict[str, list[str]]
 
 
@@ -47,7 +53,8 @@ def recognise_masks(tree: Tree) -> MaskLayout:
     tree, corrections = set_aside_corrections(tree)
     layout = corrections.of_masks(_with_split(_recognised(tree), tree))
     rule = f"{layout.rule}{_split_sentence({picture.part for picture in layout.pictures})}"
-    return dataclasses.replace(layout, rule=rule, findings=(*tree.findings, *layout.findings))
+    findings = (*tree.findings, *layout.findings, *unfinished_findings(tree.files))
+    return dataclasses.replace(layout, rule=rule, findings=findings)
 
 
 def _recognised(tree: Tree) -> MaskLayout:
@@ -251,9 +258,21 @@ def _refuse_unsupported(files: AnnotationFiles, kinds: Kinds, csvs: Sequence[str
             f"{paths[0]} is a JSON export of Label Studio, which is not read. Export the project as COCO, for "
             "polygons, or as Brush labels to PNG, and put that into the folder.",
         )
+    for path in csvs:
+        if any(_has_columns(files, path, [column]) for column in _RUN_LENGTHS):
+            raise TrainingError(
+                "layout_unsupported",
+                f"{path} holds masks as run lengths, which are read from COCO files only. Draw them, and save one mask "
+                "for each picture as PNG into masks/.",
+            )
     boxes = [path for path in csvs if _has_columns(files, path, ("xmin", "ymin"))]
     for path in files.tree.files:
         if path.lower().endswith(".xml") and (what := _kind_of_xml(files, path)):
+            if what == _CVAT:
+                raise TrainingError(
+                    "layout_unsupported",
+                    f"{path} is CVAT's own XML, which is not read. In CVAT, export the set as Segmentation mask 1.1.",
+                )
             boxes.append(f"{path} ({what})")
             break
     if boxes:
@@ -270,7 +289,7 @@ def _kind_of_xml(files: AnnotationFiles, path: str) -> str:
     except AnnotationError:
         return ""
     if b"<annotations" in start:
-        return "CVAT for images: export as Segmentation mask 1.1 instead"
+        return _CVAT
     return "Pascal VOC" if b"<annotation" in start else ""
 
 
@@ -279,7 +298,7 @@ def _no_images(tree: Tree, found: Candidates) -> TrainingError:
     return TrainingError(
         "no_images",
         f"The project holds no pictures{masks}. Segmentation takes pictures in images/ and one mask for each in "
-        f"masks/, named <picture>.png or <picture>_mask.png.{skipped_sentence(tree.skipped)}",
+        f"masks/, named <picture>.png or <picture>_mask.png.{pictures_not_read(tree)}{skipped_sentence(tree.skipped)}",
     )
 
 

@@ -226,14 +226,18 @@ class NameMatching:
         """Pair files of one name wherever they lie, but within one part of the split."""
         pictures, masks = self._left()
         index: dict[str, list[int]] = defaultdict(list)
+        paired = {(self._files[number].stem, self._files[number].meaning.part) for number in self.found.masks}
         for number in pictures:
-            index[self._files[number].stem].append(number)
+            file = self._files[number]
+            # Pictures of names that have masks, in a folder that doesn't mean pictures, may be predictions.
+            if file.meaning.role == "picture" or (file.stem, file.meaning.part) not in paired:
+                index[file.stem].append(number)
         groups: dict[str, list[tuple[int, int, Reading]]] = defaultdict(list)
         for number in masks:
             if number not in is_mask_folder:
                 continue
             for reading in mask_readings(self._files[number].stem):
-                fits = [p for p in index.get(reading.base, ()) if _parts_fit(self._files[p], self._files[number])]
+                fits = [p for p in index.get(reading.base, ()) if parts_fit(self._files[p], self._files[number])]
                 if fits and not reading.numbered:
                     groups[reading.base] += [(picture, number, reading) for picture in fits]
                     break
@@ -314,7 +318,8 @@ def unclear_names(pictures: Sequence[str], masks: Sequence[str]) -> TrainingErro
         "layout_unclear",
         f"It is unclear which mask belongs to which picture: {some_of(pictures, most=4)} and {some_of(masks, most=4)} "
         "have the same name. Keep one mask for each picture, named like the picture or <picture>_mask, and move the "
-        "other files out of the project.",
+        "other files out of the project. If each of these masks shows one class, save them as one, with a number for "
+        "each class, and list the classes in classes.txt.",
     )
 
 
@@ -327,7 +332,8 @@ def _same_suffix(picture: NamedFile, mask: NamedFile) -> bool:
     return picture.suffix == mask.suffix
 
 
-def _parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
+def parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
+    """Whether they may belong together: no part of a split, or the same one."""
     parts = {picture.meaning.part, mask.meaning.part} - {Part.ANY}
     return len(parts) < 2
 

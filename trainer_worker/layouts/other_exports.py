@@ -70,7 +70,12 @@ def refuse_other_labels(index: PictureIndex) -> None:
         raise _unsupported("list of boxes for detection", boxes, segmentation=False)
     names = {name_of(path).casefold(): path for path in files}
     if "annotations.xml" in names:
-        raise _unsupported("CVAT export", [names["annotations.xml"]], segmentation=True)
+        raise TrainingError(
+            "layout_unsupported",
+            f"{printable(names['annotations.xml'])} is CVAT's own XML, which is not read. In CVAT, export tags as "
+            "ImageNet 1.0, which makes one folder for each class. Outlines are for trainType=segmentation: export them "
+            "as Segmentation mask 1.1.",
+        )
     if {"data.yaml", "data.yml"} & names.keys():
         raise _unsupported("YOLO export", [path for name, path in names.items() if name.startswith("data.y")], True)
     json_files = [path for path in files if suffix_of(path) == ".json"]

@@ -7,8 +7,11 @@ from collections import Counter
 
 from protocol.errors import TrainingError
 from protocol.litter import ARCHIVE_SUFFIXES, suffix_of
+from trainer_worker.layouts.class_lists import why_lists_say_nothing
+from trainer_worker.layouts.files_not_read import labels_not_read, pictures_not_read
 from trainer_worker.layouts.label_tables import tables_of
 from trainer_worker.layouts.name_lists import skipped_sentence, some_of
+from trainer_worker.layouts.part_names import parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
@@ -38,8 +41,22 @@ def no_class_folders(index: PictureIndex) -> TrainingError:
         hint += " Or list them in labels.csv, with the columns file and label."
     elif archives:
         hint += " Of archives only .zip files are unpacked, and only if all are whole and not encrypted."
-    others = tables_of(tree).damage() + skipped_sentence(tree.skipped)
+    others = _parts_without_classes(index) + why_lists_say_nothing(index) + tables_of(tree).damage()
+    others += pictures_not_read(tree) + labels_not_read(tree) + skipped_sentence(tree.skipped)
     return TrainingError("no_images", f"No class folders with images in images/ or projectDir: {found}. {hint}{others}")
+
+
+def _parts_without_classes(index: PictureIndex) -> str:
+    """A sentence, after a blank, if folders side by side were taken for the parts of a split; "" if not."""
+    folders = index.folders("")
+    parts = [folder for folder in folders if name_of(folder) in parts_of(map(name_of, folders))]
+    if not parts:
+        return ""
+    named = some_of([f"{folder}/" for folder in parts])
+    return (
+        f" {named} were taken for the parts of a split, and the part that trains holds no class folders. If they are "
+        "classes, rename them, such as train to trains."
+    )
 
 
 def labels_in_names(index: PictureIndex) -> list[str]:

@@ -72,7 +72,7 @@ def recognise_yolo(labels: dict[str, str], drawn: DrawnMasks) -> MaskLayout | No
             boxes.append(picture)
             drawn.leave_out(picture, BOX_ONLY)
         except AnnotationError as error:
-            drawn.leave_out(picture, f"{path}: {error}")
+            drawn.leave_out(picture, f"its text file can't be used: {error}")
     if boxes and not outlined:
         raise boxes_only(f"This looks like a YOLO detection export: {labels[boxes[0]]} has lines of a class and a box.")
     return drawn.layout(WHAT)

@@ -6,6 +6,7 @@ projectDir/classes.txt      optional: one class name a line; the first line is c
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from trainer_worker.pictures.user_files import RefusedFileError, UserFiles
 #: The value of pixels that nobody labelled (as in PASCAL VOC): they count neither in the loss nor in a score.
 UNLABELLED = 255
 NAMED_IN_ERRORS = 5
+
+_NUMBERED = re.compile(r"\s*(?P<number>\d{1,3})(?:\s*[:.)=]\s*|\s+)(?P<name>\S.*)")
 
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
 Colour = tuple[int, int, int]
@@ -98,7 +101,20 @@ def read_classes(files: UserFiles, path: Path | None = None) -> MaskClasses:
         lines = content.decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise _bad_classes(f"is not UTF-8 text (byte {error.start})") from error
-    return MaskClasses.of([_listed(line, number) for number, line in enumerate(lines)])
+    return MaskClasses.of([_listed(line, number) for number, line in enumerate(_without_numbers(lines))])
+
+
+def _without_numbers(lines: Sequence[str]) -> Sequence[str]:
+    """The lines without the number at the beginning of each (`0 background`, `1: road`). Raises bad_classes."""
+    found = [_NUMBERED.fullmatch(line) for line in lines]
+    numbered = [match for match in found if match]
+    first = int(numbered[0]["number"]) if numbered else 0
+    numbers = [int(match["number"]) for match in numbered]
+    if len(lines) < 2 or numbers != list(range(first, first + len(lines))):
+        return lines
+    if first:
+        raise _bad_classes(f"numbers its lines from {first}, and so it lacks 0, the background")
+    return [match["name"] for match in numbered]
 
 
 def _listed(line: str, number: int) -> ListedClass:

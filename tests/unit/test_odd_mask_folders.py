@@ -1,0 +1,121 @@
+"""Folders with masks or outlines that are easily misunderstood: what is used, and what their owner is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from protocol.data_report import Finding
+from protocol.errors import TrainingError
+from tests.project_trees import pictures, tree_of
+from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.layout import MaskLayout, Part
+from trainer_worker.layouts.masks import recognise_masks
+
+IMAGES = pictures("images", 4)
+MASKS = pictures("masks", 4, "{}.png")
+
+
+def found(layout: MaskLayout, code: str) -> Finding:
+    (only,) = [each for each in layout.findings if each.code == code]
+    return only
+
+
+def labelme(label: str, points: Sequence[Sequence[int]] = ((1, 1), (9, 1), (9, 9))) -> str:
+    return json.dumps({"shapes": [{"label": label, "points": points, "shape_type": "polygon"}]})
+
+
+def drawn(texts: Mapping[str, str]) -> MaskLayout:
+    return recognise_masks(tree_of(pictures("", 4), texts=texts))
+
+
+def test_predictions_never_train_as_pictures() -> None:
+    other = [*pictures("predictions", 4, "{}.png"), *pictures("pred_masks", 4, "{}.png")]
+    layout = recognise_masks(tree_of(IMAGES, MASKS, other))
+    assert [picture.path for picture in layout.pictures] == IMAGES
+    assert {file.path for file in layout.unused} == {*other}
+
+
+@pytest.mark.parametrize("folder", ["masks_old", "masks - Copy", "pred_masks"])
+def test_masks_of_pictures_that_have_another_one_are_called_second_masks(folder: str) -> None:
+    layout = recognise_masks(tree_of(IMAGES, MASKS, pictures(folder, 3, "{}.png")))
+    assert len(layout.pictures) == 4
+    assert found(layout, "second_masks").count == 3
+    assert "masks_without_picture" not in {each.code for each in layout.findings}
+
+
+def test_two_masks_of_a_picture_may_be_two_classes() -> None:
+    with pytest.raises(TrainingError, match="save them as one, with a number for each class"):
+        recognise_masks(tree_of(IMAGES, pictures("masks_crack", 4, "{}.png"), pictures("masks_hole", 4, "{}.png")))
+
+
+def test_nnunets_folders_are_understood() -> None:
+    tree = tree_of(
+        pictures("imagesTr", 4, "case_{}_0000.png"),
+        pictures("labelsTr", 4, "case_{}.png"),
+        pictures("imagesTs", 2, "case_9{}_0000.png"),
+        pictures("labelsTs", 2, "case_9{}.png"),
+    )
+    layout = recognise_masks(tree)
+    assert [picture.part for picture in layout.pictures] == [Part.TRAIN] * 4 + [Part.TEST] * 2
+    with pytest.raises(TrainingError, match="set of pictures with masks"):
+        recognise_classes(tree)
+
+
+def test_classes_that_differ_in_capitals_are_named() -> None:
+    layout = drawn({f"{n}.json": labelme(("cell", "Cell")[n % 2]) for n in range(4)})
+    assert "'Cell' and 'cell'" in found(layout, "case_twins").sentence
+
+
+def test_a_set_of_rectangles_is_told_that_it_learns_boxes() -> None:
+    box = ((1, 1), (9, 1), (9, 9), (1, 9))
+    boxes = {f"{n}.json": labelme("cell", box) for n in range(4)}
+    assert "boxes" in found(drawn(boxes), "rectangles_only").sentence
+    layout = drawn({**boxes, "3.json": labelme("cell")})
+    assert "rectangles_only" not in {each.code for each in layout.findings}
+
+
+def test_one_mistake_in_many_text_files_is_one_finding() -> None:
+    polygon = " 0.1 0.1 0.5 0.1 0.5 0.5\n"
+    texts = {f"{n}.txt": f"{n % 2 * 7}{polygon}" for n in range(20)}
+    layout = recognise_masks(tree_of(pictures("", 20), texts={**texts, "data.yaml": "names: [cell, leaf]\n"}))
+    mistake = found(layout, "unusable_annotations")
+    assert mistake.count == 10
+    assert "the class 7, but the list of classes names 2" in mistake.sentence
+
+
+def test_every_picture_that_is_left_out_is_counted_however_many_reasons_there_are() -> None:
+    polygon = " 0.1 0.1 0.5 0.1 0.5 0.5\n"
+    texts = {f"{n}.txt": f"{n}{polygon}" for n in range(20)}
+    layout = recognise_masks(tree_of(pictures("", 20), texts={**texts, "data.yaml": "names: [cell, leaf]\n"}))
+    mistakes = [each for each in layout.findings if each.code == "unusable_annotations"]
+    assert len(mistakes) == 10
+    assert sum(each.count for each in mistakes) == 18
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"annotations.xml": "<?xml version='1.0'?><annotations><track/></annotations>"}, "Segmentation mask 1.1"),
+        ({"train.csv": "ImageId,EncodedPixels\n0.jpg,1 3\n"}, "holds masks as run lengths"),
+        ({f"{n}.txt": "0 0.5 0.5 0.2 0.2\n" for n in range(4)}, "No trainType learns from boxes"),
+    ],
+)
+def test_what_is_not_read_is_named_with_the_way_out(texts: Mapping[str, str], said: str) -> None:
+    with pytest.raises(TrainingError, match=said) as caught:
+        recognise_masks(tree_of(pictures("", 4), texts=texts))
+    assert caught.value.code == "layout_unsupported"
+    assert "another trainType" not in caught.value.error
+
+
+def test_volumes_in_place_of_pictures_are_named() -> None:
+    with pytest.raises(TrainingError, match=r"imagesTr/0\.nii\.gz is not read: it is a NIfTI volume") as caught:
+        recognise_masks(tree_of(pictures("imagesTr", 3, "{}.nii.gz"), pictures("labelsTr", 3, "{}.nii.gz")))
+    assert caught.value.code == "no_images"
+
+
+def test_masks_that_are_only_in_a_cloud_are_named() -> None:
+    layout = recognise_masks(tree_of(IMAGES, MASKS, ["masks/.7.png.icloud"]))
+    assert found(layout, "unfinished_files").count == 1
