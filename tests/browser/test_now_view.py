@@ -7,11 +7,12 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Route, expect
 
 from tests.browser.chromium import Chromium
 from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
+from tests.waiting import wait_until
 
 TABS = 10
 SAID_OF_TIMES = """async (ranges) => {
@@ -211,4 +212,27 @@ def test_a_bar_moves_without_a_reload(context: BrowserContext, service: Populate
     service.report_progress(63.0)
     expect(bar).to_have_attribute("value", "63")
     expect(page.locator(".card progress")).to_have_attribute("value", "63")
+    watched.check()
+
+
+def test_an_answer_that_is_older_than_an_event_does_not_undo_it(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    page = watched.open("/now?state=processing")
+    bar, table = page.locator(".tasks progress"), page.get_by_role("region", name="Table: Tasks")
+    expect(bar).to_be_visible()
+    service.report_progress(70.0)
+    expect(bar).to_have_attribute("value", "70")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/v1/tasks?*", lambda route: held.append((route, route.fetch())))
+    page.get_by_label("Order").select_option("submittedAt")
+    expect(table).to_have_attribute("aria-busy", "true")
+    wait_until(lambda: page.evaluate("1") and held, "the question that is held")
+    service.report_progress(80.0)
+    expect(bar).to_have_attribute("value", "80")
+    for route, answered in held:
+        route.fulfill(response=answered)
+    expect(table).to_have_attribute("aria-busy", "false")
+    expect(bar).to_have_attribute("value", "80", timeout=1)
     watched.check()

@@ -84,12 +84,20 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
   const current = useStore(epoch);
   const { state } = useStore(touch);
   const reading = useRef(/** @type {AbortController | null} */ (null));
+  // An answer may be older than what events have changed since its reading began, so these changes are made again.
+  const changes = useRef(/** @type {{atMs: number, how: (data: T) => T}[]} */ ([]));
   const isShown = useRef(false);
 
   const reload = useCallback(() => {
     if (!question) return;
     const earlier = reading.current;
     const controller = (reading.current = new AbortController());
+    const beganMs = performance.now();
+    const hasEnded = () => {
+      if (reading.current !== controller) return;
+      reading.current = null;
+      changes.current = [];
+    };
     // While there is nothing to show, the earlier reading goes on until this one has its answer. Events begin just after
     // a view is first shown, and a person should not wait for the second reading then.
     if (isShown.current) earlier?.abort();
@@ -99,10 +107,14 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
       (data) => {
         earlier?.abort();
         isShown.current = true;
-        setAnswer({ question, data: /** @type {T} */ (data), trouble: null, readAt: Date.now() });
+        const since = changes.current.filter(({ atMs }) => atMs >= beganMs);
+        const newest = since.reduce((now, { how }) => how(now), /** @type {T} */ (data));
+        hasEnded();
+        setAnswer({ question, data: newest, trouble: null, readAt: Date.now() });
       },
       (error) => {
         if (controller.signal.aborted) return;
+        hasEnded();
         setAnswer((before) => ({ ...(before.question === question ? before : { data: null, readAt: 0 }), question, trouble: error }));
       },
     );
@@ -123,8 +135,10 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
     wait();
     return () => clearTimeout(timer);
   }, [answer, reload, everyMs]);
-  const change = useCallback(
-    (/** @type {(data: T) => T} */ how) => setAnswer((now) => (now.data === null ? now : { ...now, data: how(now.data) })), []);
+  const change = useCallback((/** @type {(data: T) => T} */ how) => {
+    if (reading.current) changes.current.push({ atMs: performance.now(), how });
+    setAnswer((now) => (now.data === null ? now : { ...now, data: how(now.data) }));
+  }, []);
 
   const isOurs = answer.question === question;
   const isOfBefore = keeps && !isOurs && answer.data !== null;

@@ -25,7 +25,7 @@ export function useTask(taskId) {
 /** The task after a progress of its attempt; the same task if the progress is of an earlier time.
  * @param {TaskView} task @param {TaskEvent} event @returns {TaskView} */
 function withProgress(task, event) {
-  if (task.state !== "processing" || event.attempt !== task.attempt) return task;
+  if (task.state !== "processing" || event.attempt !== task.attempt || (event.progress ?? 0) < task.progress) return task;
   return {
     ...task,
     progress: event.progress,
