@@ -28,6 +28,7 @@ from conf.process_end import is_running
 
 #: Where Ray tells its processes the number of their node's raylet.
 RAYLET_VARIABLE = "RAY_RAYLET_PID"
+ORDERS = (signal.SIGTERM, signal.SIGINT)
 #: How often to look whether the raylet still runs. docs/cluster.md names these two.
 LOOK_INTERVAL_S = 1.0
 #: A worker that was told to end hands back its task and is gone within a few seconds. After this long it is killed.
@@ -105,16 +106,25 @@ def keep(parent_pid: int, command: list[str], raylet_pid: int | None) -> int:
         raylet = None if raylet_pid is None else psutil.Process(raylet_pid)
     except psutil.NoSuchProcess:
         return 1  # The raylet has ended before it could be watched.
+    # An order that comes before there is a child to end waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ORDERS)
     # This process has one thread, so it may run code between fork and exec.
-    tie_child = functools.partial(tie_to_parent, os.getpid())
+    tie_child = functools.partial(begin_child, os.getpid())
     tie = Tie(subprocess.Popen(command, preexec_fn=tie_child, start_new_session=True), raylet)
     take_orders(tie.tell)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
     return tie.wait()
+
+
+def begin_child(parent_pid: int) -> None:
+    """What the child does before the command: it ends with its parent, and no signal waits."""
+    tie_to_parent(parent_pid)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
 
 
 def take_orders(end: Callable[..., object]) -> None:
     """Have SIGTERM and SIGINT call it."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ORDERS:
         signal.signal(number, end)
 
 

@@ -324,6 +324,10 @@ def test_folders_called_like_pieces_of_a_set_are_named(names: tuple[str, str]) -
     assert not recognise_classes(tree_of(*map(pictures, (names[0], "cat")))).findings
 
 
+def test_banknotes_are_no_folders_of_a_camera() -> None:
+    assert not recognise_classes(tree_of(*map(pictures, ("100euros", "200euros", "500euros")))).findings
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [

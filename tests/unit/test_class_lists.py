@@ -69,6 +69,12 @@ def test_lists_called_after_parts_give_the_split() -> None:
     assert split(layout) == {"train": 6, "val": 0, "test": 6}
 
 
+def test_a_list_of_a_part_is_read_whatever_its_columns_are_called() -> None:
+    texts = {"train.csv": rows("image,label", "{n}.jpg,{kind}"), "test.csv": rows("image,truth", "{n}.jpg,{kind}")}
+    layout = recognise_classes(tree_of(pictures("train", 6), pictures("test", 6), texts=texts))
+    assert split(layout) == {"train": 6, "val": 0, "test": 6}
+
+
 def test_pictures_in_an_images_folder_of_each_part_take_their_classes_from_lists() -> None:
     texts = {f"{part}/labels.csv": rows("image,label", "{n}.jpg,{kind}") for part in ("train", "test")}
     tree = tree_of(pictures("train/images", 6), pictures("test/images", 6), texts=texts)
@@ -240,7 +246,7 @@ def test_labels_of_several_classes_are_named() -> None:
     layout = recognise_classes(tree_of(pictures("images", 8), texts={"labels.csv": text}))
     (found,) = layout.findings
     assert (found.code, found.count) == ("joined_classes", 4)
-    assert "cat,dog, dog|bird (4 pictures)" in found.sentence
+    assert "cat,dog, dog|bird. Their pictures: 4." in found.sentence
     text = rows("image,label", "{n}.jpg,salt & {kind}")
     assert not recognise_classes(tree_of(pictures("images", 6), texts={"labels.csv": text})).findings
 
@@ -265,7 +271,7 @@ def test_a_list_of_pictures_in_no_class_folder_is_named() -> None:
         pictures("Train/cat"), pictures("Train/dog"), pictures("Test", 3, "t{}.jpg"), texts={"Test.csv": text}
     )
     found = next(each for each in recognise_classes(tree).findings if each.code == "unused_list")
-    assert "gives classes to 3 pictures that lie in no class folder" in found.sentence
+    assert "in no class folder to which Test.csv gives a class: 3." in found.sentence
 
 
 def test_a_medical_list_that_contradicts_folders_of_pieces_stops() -> None:

@@ -64,6 +64,22 @@ def test_nnunets_folders_are_understood() -> None:
         recognise_classes(tree)
 
 
+def test_the_first_frame_of_a_film_gets_no_masks_of_other_frames() -> None:
+    images = [f"images/frame_{n:04}.png" for n in range(3)]
+    lost = [f"masks/frame_{n:04}.png" for n in (7, 8)]
+    layout = recognise_masks(tree_of(images, [f"masks/frame_{n:04}.png" for n in (1, 2)], lost))
+    assert [picture.path for picture in layout.pictures] == images[1:]
+    assert found(layout, "masks_without_picture").count == 2
+
+
+def test_a_mask_whose_picture_is_missing_is_no_second_mask_of_a_picture_elsewhere() -> None:
+    shown = [*pictures("a/images", 4), *pictures("b/images", 2)]
+    layout = recognise_masks(tree_of(shown, pictures("a/masks", 4, "{}.png"), pictures("b/masks", 3, "{}.png")))
+    assert len(layout.pictures) == 6
+    assert found(layout, "masks_without_picture").count == 1
+    assert "second_masks" not in {each.code for each in layout.findings}
+
+
 def test_classes_that_differ_in_capitals_are_named() -> None:
     layout = drawn({f"{n}.json": labelme(("cell", "Cell")[n % 2]) for n in range(4)})
     assert "'Cell' and 'cell'" in found(layout, "case_twins").sentence

@@ -24,7 +24,7 @@ _NO_CLASS_NAMES = SET_ASIDE_WORDS | {
 _PIECE_OF_SET = re.compile(
     r"(?:.*[\W_])?(?:part|batch|chunk|shard|image|img|photo|folder|ordner)s?[\W_]*\d+"
     r"|(?:19|20)\d\d[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12]\d|3[01])"
-    r"|[1-9]\d\d[A-Z_][A-Z\d_]{4}",
+    r"|(?-i:[1-9]\d\d[A-Z_][A-Z\d_]{4})",
     re.IGNORECASE,
 )
 #: Names that systems give to copies of a folder: `cat (1)`, `cat - Copy (2)`, `cat copy`, `Copy of cat`.

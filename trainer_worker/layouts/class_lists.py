@@ -83,11 +83,11 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     tables = tables_of(index.tree)
     table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
     listed = _Listed()
-    # A list that says which column holds the classes comes before one that doesn't.
-    for guessed in (False, True):
-        for table in () if listed.labels else tables.read:
-            if _is_guessed(table) is guessed:
-                _read(table, pictures, table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY), listed)
+    # A list that says which column holds the classes comes before one that doesn't, except where both are parts.
+    for table in sorted(tables.read, key=_is_guessed):
+        part = table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY)
+        if part is not Part.ANY or not (_is_guessed(table) and listed.labels):
+            _read(table, pictures, part, listed)
     if listed.refused:
         raise TrainingError("layout_unsupported", listed.refused)
     if not listed.labels and listed.unclear:
@@ -143,18 +143,19 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
                 "it is unclear which ones are right. If the folders are, remove the list from the project. If the list "
                 "is, put all pictures into one folder.",
             )
-        if not listed.labels and _names_pictures(table, pictures, len(rows)):
+        if not listed.labels and not table.has_boxes and _names_pictures(table, pictures, len(rows)):
             sentence = (
-                f"{printable(table.path)} lists the pictures, but is not used, because none of its columns is called "
-                "label or class. The classes come from the folders."
+                f"{printable(table.path)} lists the pictures, but is not used, because {_lacks(table)}. "
+                "The classes come from the folders."
             )
-            cure = "If one of its columns holds the classes, call it label, and put all pictures into one folder."
+            cure = "If the list is right, correct its first line, and put all pictures into one folder."
             findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
         elsewhere = _Listed()
         _read(table, everywhere, Part.ANY, elsewhere)
-        if outside := sorted(elsewhere.labels.keys() - folder_of.keys()):
+        outside = sorted(elsewhere.labels.keys() - folder_of.keys())
+        if outside and not _is_guessed(table):
             sentence = (
-                f"{printable(table.path)} gives classes to {len(outside)} pictures that lie in no class folder. It is "
+                f"Pictures in no class folder to which {printable(table.path)} gives a class: {len(outside)}. They are "
                 "not used, because the classes come from the folders."
             )
             cure = "Move these pictures into the folders of their classes."
@@ -168,13 +169,22 @@ def why_lists_say_nothing(index: PictureIndex) -> str:
     for table in tables_of(index.tree).read if index.paths else ():
         if _names_pictures(table, pictures, len(index.paths)):
             return (
-                f" {printable(table.path)} lists the pictures, but none of its columns is called label or class. If "
-                "one of them holds the classes, call it so in the first line of the file."
+                f" {printable(table.path)} lists the pictures, but {_lacks(table)}. If the list holds the classes, "
+                "correct its first line."
             )
         if table.columns(LABEL_COLUMNS) and table.columns(FILE_COLUMNS) and table.rows:
             cell = table.rows[0][table.columns(FILE_COLUMNS)[0]]
             return f" {printable(table.path)} names no picture of the project: {printable(cell)} is none."
     return ""
+
+
+def _lacks(table: Table) -> str:
+    """Why no class could be read from a table that lists pictures."""
+    if not table.columns(LABEL_COLUMNS):
+        return "none of its columns is called label or class"
+    if not table.columns(FILE_COLUMNS):
+        return "none of its columns is called file"
+    return "its column of classes gives none of them one class"
 
 
 def box_lists(index: PictureIndex) -> list[str]:
@@ -262,7 +272,8 @@ def _names_pictures(table: Table, pictures: ListedPictures, count: int) -> bool:
     lines = (table.header, *table.rows)
     for column in range(min(len(table.header), _TRIED_COLUMNS)):
         if any(pictures.find(line[column], table.path) for line in lines[:_TRIED_ROWS]):
-            named = {path for line in lines for path in pictures.find(line[column], table.path)}
+            hits = [pictures.find(line[column], table.path) for line in lines]
+            named = {found[0] for found in hits if len(found) == 1}
             if len(named) * 2 >= count:
                 return True
     return False
@@ -312,8 +323,8 @@ def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
     if not files:
         return []
     sentence = (
-        f"Labels that seem to name several classes at once are classes of their own: {some_of(sorted(joined))} "
-        f"({len(files)} pictures)."
+        f"Labels that seem to name several classes at once are classes of their own: {some_of(sorted(joined))}. "
+        f"Their pictures: {len(files)}."
     )
     cure = "Classification takes one class for each picture. Write the right one into the list, or delete these rows."
     return [finding("joined_classes", Severity.WARNING, sentence, cure, files)]

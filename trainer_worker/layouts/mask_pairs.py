@@ -13,7 +13,7 @@ from protocol.errors import TrainingError
 from protocol.litter import may_be_picture
 from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
 from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix, mask_readings
-from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit
+from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit, places_fit
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree
 
@@ -237,7 +237,7 @@ def _picture_of(mask: NamedFile, files: Sequence[NamedFile], paired: Mapping[str
     """The picture of a mask's name that has another mask, wherever both lie. paired: pictures by their stem."""
     bases = (reading.base for reading in mask_readings(mask.stem) if not reading.numbered)
     numbers = (paired[base] for base in bases if base in paired)
-    return next((number for number in numbers if parts_fit(files[number], mask)), None)
+    return next((n for n in numbers if parts_fit(files[n], mask) and places_fit(files[n], mask)), None)
 
 
 def _rule(pictures: Sequence[MaskedFile], matches: Matches) -> str:

@@ -95,9 +95,11 @@ _BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse"})
 PICTURE_AFFIXES = frozenset(
     [
         *("leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test"),
-        *("input", "0000"),  # nnU-Net's first channel is 0000
+        "input",
     ]
 )
+#: The end of a picture's name in nnU-Net's sets, whose mask has none: the number of the first channel.
+FIRST_CHANNEL = "_0000"
 #: Words that mean pictures in a longer name only, as in `Training_Data`.
 _PICTURE_TOKENS = frozenset({"data"})
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
@@ -282,7 +284,7 @@ def picture_readings(stem: str) -> list[tuple[str, str]]:
         readings.append((stem[len(word) :], f"{word}<name>"))
     if tail_at < 0:
         return readings
-    if tail_at > 0 and stem[tail_at + 1 :] in PICTURE_AFFIXES:
+    if tail_at > 0 and (stem[tail_at + 1 :] in PICTURE_AFFIXES or stem[tail_at:] == FIRST_CHANNEL):
         readings.append((stem[:tail_at], stem[tail_at:]))
     if head_at > 0 and stem[:head_at] in PICTURE_AFFIXES:
         readings.append((stem[head_at + 1 :], stem[: head_at + 1]))

@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import Part
-from trainer_worker.layouts.mask_words import FolderMeaning, Reading, folded, mask_readings, picture_readings
+from trainer_worker.layouts.mask_words import (
+    FIRST_CHANNEL,
+    FolderMeaning,
+    Reading,
+    folded,
+    mask_readings,
+    picture_readings,
+)
 from trainer_worker.layouts.name_lists import some_of
 
 #: An affix that is in no list of words is used if at least this many masks have it.
@@ -149,6 +156,8 @@ class NameMatching:
             for picture, affix in index.get((file.meaning.place, reading.base), ()):
                 if picture == number or (reading.suffix and self._files[picture].suffix != reading.suffix):
                     continue
+                if reading.numbered and affix == FIRST_CHANNEL:
+                    continue  # frame_0004 belongs to its own frame, and not to frame_0000
                 # LabelMe saves a mask as a picture and as an array; the picture is the simpler one.
                 rank = (file.meaning.rank, reading.rank + (file.suffix == ".npy"))
                 rule = Rule(reading.affix, affix, bool(reading.suffix), needs_affix)
@@ -224,13 +233,16 @@ class NameMatching:
 
     def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
         """Pair files of one name wherever they lie, but within one part of the split."""
-        pictures, masks = self._left()
+        (pictures, masks), found = self._left(), self.found
         index: dict[str, list[int]] = defaultdict(list)
-        paired = {(self._files[number].stem, self._files[number].meaning.part) for number in self.found.masks}
+        paired = {
+            (file.stem, file.meaning.part, file.meaning.place) for file in map(self._files.__getitem__, found.masks)
+        }
         for number in pictures:
             file = self._files[number]
-            # Pictures of names that have masks, in a folder that doesn't mean pictures, may be predictions.
-            if file.meaning.role == "picture" or (file.stem, file.meaning.part) not in paired:
+            # Beside a picture that has a mask, one of the same name in a folder of any name may be a prediction.
+            beside = (file.stem, file.meaning.part, file.meaning.place[:-1])
+            if file.meaning.role == "picture" or beside not in paired:
                 index[file.stem].append(number)
         groups: dict[str, list[tuple[int, int, Reading]]] = defaultdict(list)
         for number in masks:
@@ -336,6 +348,12 @@ def parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
     """Whether they may belong together: no part of a split, or the same one."""
     parts = {picture.meaning.part, mask.meaning.part} - {Part.ANY}
     return len(parts) < 2
+
+
+def places_fit(picture: NamedFile, mask: NamedFile) -> bool:
+    """Whether one lies where the other does, or in a folder below it."""
+    places = sorted((picture.meaning.place, mask.meaning.place), key=len)
+    return places[1][: len(places[0])] == places[0]
 
 
 def _cuts(stem: str) -> list[tuple[str, str]]:

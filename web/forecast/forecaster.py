@@ -56,7 +56,7 @@ class Forecaster:
     async def _make(self) -> None:
         await asyncio.sleep(self._due_at_s - time.monotonic())
         began_s, tick, entries = time.monotonic(), self._tick(), self._cache.entries()
-        # A worker that drains starts none of the tasks that wait.
+        # An idle worker that drains starts none of the tasks that wait. One that still trains is among the others.
         self._ends = await asyncio.to_thread(self.make, entries, tick.workers - tick.draining if tick else 0)
         ended_s = time.monotonic()
         self._due_at_s = ended_s + REST_FACTOR * (ended_s - began_s)

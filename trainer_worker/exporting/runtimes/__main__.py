@@ -72,6 +72,7 @@ def main() -> None:
     pipe = Connection(int(fd))
     gc.disable()  # a quarter of the time that it takes to load TensorFlow
     runner = Runner(runtime(name), int(threads))
+    gc.collect()
     gc.freeze()  # `forget` then looks at what a file has left, and not at all objects of TensorFlow
     gc.enable()
     while True:

@@ -3,6 +3,7 @@ import { ApiError, OutOfTouch, get } from "./api.js";
 import { epoch, touch } from "./events.js";
 import { useCallback, useEffect, useRef, useState } from "./preact.js";
 import { useStore } from "./store.js";
+import { t } from "./words.js";
 
 /**
  * data: the newest that was read; null before that. trouble: why the newest reading failed; null if it did not.
@@ -49,13 +50,13 @@ export function useOnce(load, inputs) {
 export function useScript(load) {
   const { data, trouble } = useOnce(load, [load]);
   const { state } = useStore(touch);
-  const before = useRef(state);
+  const wasAway = useRef(false);
   useEffect(() => {
+    if (state === "away") wasAway.current = true;
     // Only after the server was away: a script that is not there would be asked for without end.
-    if (trouble && before.current === "away" && state === "live") location.reload();
-    before.current = state;
-  }, [state]);
-  return { script: data, trouble: trouble && new OutOfTouch() };
+    else if (trouble && wasAway.current && state === "live") location.reload();
+  }, [state, trouble]);
+  return { script: data, trouble: trouble && (state === "live" ? new Error(t("states.no_script")) : new OutOfTouch()) };
 }
 
 /** The front-end, or the broker behind it, restarts or has too much to do. By HTTP status. */
@@ -126,15 +127,19 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
   }, [reload]);
   // The events tell when the server is back, but not when the broker is, and a page that never had them is told nothing.
   useEffect(() => {
-    const pauseMs = passesByItself(answer.trouble) ? RETRY_MS : everyMs;
+    const ownMs = answer.trouble instanceof OutOfTouch ? 0 : everyMs;
+    const pauseMs = ownMs || (passesByItself(answer.trouble) ? RETRY_MS : everyMs);
     if (!pauseMs) return undefined;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
-    const again = () => (document.visibilityState === "visible" ? reload() : wait());
+    const again = () => {
+      if (document.visibilityState === "visible") reload();
+      wait(); // in case no answer comes
+    };
     const wait = () => void (timer = setTimeout(again, pauseMs));
     wait();
     return () => clearTimeout(timer);
-  }, [answer, reload, everyMs]);
+  }, [answer.readAt, answer.trouble, reload, everyMs]);
   const change = useCallback((/** @type {(data: T) => T} */ how) => {
     if (reading.current) changes.current.push({ atMs: performance.now(), how });
     setAnswer((now) => (now.data === null ? now : { ...now, data: how(now.data) }));

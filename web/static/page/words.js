@@ -20,12 +20,21 @@ let plurals;
 
 /** Load the words of the best language that there is for this browser. */
 export async function loadWords() {
-  locale = navigator.languages.find((each) => LANGUAGES.includes(each.slice(0, 2))) ?? LANGUAGES[0];
+  locale = navigator.languages.find((each) => LANGUAGES.includes(each.slice(0, 2)) && isKnown(each)) ?? LANGUAGES[0];
   language = locale.slice(0, 2);
   const answer = await fetch(new URL(`words/${language}.json`, import.meta.url));
   words = await answer.json();
   plurals = new Intl.PluralRules(language);
   document.documentElement.lang = language;
+}
+
+/** Whether Intl takes it: some browsers without a setting say "en-US@posix". @param {string} name */
+function isKnown(name) {
+  try {
+    return Intl.getCanonicalLocales(name).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /**

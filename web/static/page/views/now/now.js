@@ -47,7 +47,7 @@ export function Now({ route }) {
 }
 
 /**
- * The list after a progress of a task; the same list if it has none of the task, or a later progress of the attempt.
+ * The list after a progress of a task; the same list if it has none of the task, or not of this attempt, or a later one.
  *
  * @param {Schemas["TaskList"]} list
  * @param {import("../../events.js").TaskEvent} event
@@ -56,7 +56,7 @@ function withProgress(list, event) {
   const row = list.tasks.findIndex((task) => task.taskId === event.taskId);
   if (row < 0) return list;
   const task = list.tasks[row];
-  if (event.attempt === task.attempt && (event.progress ?? 0) < task.progress) return list;
+  if (task.state !== "processing" || event.attempt !== task.attempt || (event.progress ?? 0) < task.progress) return list;
   const changed = {
     ...task, progress: event.progress, phase: event.phase ?? task.phase, attempt: event.attempt,
     etaRangeSeconds: event.etaRangeSeconds ?? task.etaRangeSeconds,
