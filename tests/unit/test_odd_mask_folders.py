@@ -105,10 +105,11 @@ def test_one_mistake_in_many_text_files_is_one_finding() -> None:
 def test_every_picture_that_is_left_out_is_counted_however_many_reasons_there_are() -> None:
     polygon = " 0.1 0.1 0.5 0.1 0.5 0.5\n"
     texts = {f"{n}.txt": f"{n}{polygon}" for n in range(20)}
-    layout = recognise_masks(tree_of(pictures("", 20), texts={**texts, "data.yaml": "names: [cell, leaf]\n"}))
+    layout = recognise_masks(tree_of(pictures("", 21), texts={**texts, "data.yaml": "names: [cell, leaf]\n"}))
     mistakes = [each for each in layout.findings if each.code == "unusable_annotations"]
-    assert len(mistakes) == 10
+    assert len(mistakes) == 9
     assert sum(each.count for each in mistakes) == 18
+    assert found(layout, "pictures_without_annotation").count == 1
 
 
 @pytest.mark.parametrize(

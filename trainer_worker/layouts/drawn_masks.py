@@ -204,8 +204,11 @@ class DrawnMasks:
 
 
 def _few_reasons(by_reason: Mapping[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """The first reasons why pictures are left out, each with its pictures; the rest of them in one."""
-    reasons = list(by_reason.items())
+    """The first reasons why pictures are left out, each with its pictures; the rest of them in one.
+
+    Missing annotations come first, because their cure is another one.
+    """
+    reasons = sorted(by_reason.items(), key=lambda row: row[0] != _NOT_NAMED)
     if len(reasons) > _MOST_REASONS:
         rest = reasons[_MOST_REASONS - 1 :]
         others = f"{rest[0][0]}, and others"
