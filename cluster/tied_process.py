@@ -28,6 +28,7 @@ from conf.process_end import is_running
 
 #: Where Ray tells its processes the number of their node's raylet.
 RAYLET_VARIABLE = "RAY_RAYLET_PID"
+#: The signals that tell a worker to end.
 ORDERS = (signal.SIGTERM, signal.SIGINT)
 #: How often to look whether the raylet still runs. docs/cluster.md names these two.
 LOOK_INTERVAL_S = 1.0

@@ -40,8 +40,10 @@ class Trainee:
 
 
 def _freeze_depthwise_kernels(tail: Any) -> None:
-    """Their gradients take a quarter of a step, and learning them gains nothing (docs/choices.md, "Depthwise kernels
-    stay as they are").
+    """Leave the kernels of depthwise convolutions as they are.
+
+    Their gradients take a quarter of a step, and a network that learns them is no better (docs/choices.md, "Depthwise
+    kernels stay as they are").
     """
     for layer in tail.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):

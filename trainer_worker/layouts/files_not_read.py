@@ -17,9 +17,11 @@ _LABEL_WORDS = ("label", "class", "list", "annot")
 
 
 def pictures_not_read(tree: Tree) -> str:
-    """Sentences, after a blank each, with the first file of a kind that people take for pictures; "" for none."""
-    reasons = {path: reason for path in tree.files if (reason := _why_no_picture(path))}
-    return "".join(f" {printable(path)} is not read: {reason}." for path, reason in [*reasons.items()][:1])
+    """A sentence, after a blank, on the first file that people take for pictures; "" for none."""
+    for path in tree.files:
+        if reason := _why_no_picture(path):
+            return f" {printable(path)} is not read: {reason}."
+    return ""
 
 
 def labels_not_read(tree: Tree) -> str:

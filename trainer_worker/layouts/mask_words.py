@@ -93,10 +93,7 @@ MASK_AFFIXES = {
 _BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse"})
 #: Words at the end or the beginning of a picture's name which its mask doesn't have.
 PICTURE_AFFIXES = frozenset(
-    [
-        *("leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test"),
-        "input",
-    ]
+    ["leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test", "input"]
 )
 #: The end of a picture's name in nnU-Net's sets, whose mask has none: the number of the first channel.
 FIRST_CHANNEL = "_0000"
@@ -190,8 +187,8 @@ def _word_of(name: str) -> _Word:
             rest = squeezed.removeprefix(part) if squeezed.startswith(part) else squeezed.removesuffix(part)
             if rest in PICTURE_FOLDERS or rest in MASK_FOLDERS:
                 tokens = [part, rest]
-    if lower[:-2] in PICTURE_FOLDERS or lower[:-2] in MASK_FOLDERS:
-        tokens = [_SHORT_PARTS.get(lower[-2:], lower[-2:]), lower[:-2]] if lower[-2:] in _SHORT_PARTS else tokens
+    if lower[-2:] in _SHORT_PARTS and (lower[:-2] in PICTURE_FOLDERS or lower[:-2] in MASK_FOLDERS):
+        tokens = [_SHORT_PARTS[lower[-2:]], lower[:-2]]
     return _of_tokens(tokens, lower)
 
 

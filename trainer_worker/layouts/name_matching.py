@@ -233,11 +233,10 @@ class NameMatching:
 
     def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
         """Pair files of one name wherever they lie, but within one part of the split."""
-        (pictures, masks), found = self._left(), self.found
+        pictures, masks = self._left()
         index: dict[str, list[int]] = defaultdict(list)
-        paired = {
-            (file.stem, file.meaning.part, file.meaning.place) for file in map(self._files.__getitem__, found.masks)
-        }
+        with_mask = [self._files[number] for number in self.found.masks]
+        paired = {(file.stem, file.meaning.part, file.meaning.place) for file in with_mask}
         for number in pictures:
             file = self._files[number]
             # Beside a picture that has a mask, one of the same name in a folder of any name may be a prediction.
