@@ -169,7 +169,7 @@ def test_a_view_whose_script_does_not_come_says_so_in_words(context: BrowserCont
     watched = WatchedPage(context, service.origin)
     context.route("**/views/server/server.js", lambda route: route.abort())
     page = watched.open("/server")
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer. This page tries again by itself.")
+    expect(page.get_by_role("alert")).to_contain_text("This part of the page could not be loaded.")
     context.unroute("**/views/server/server.js")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Server")

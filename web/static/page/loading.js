@@ -56,7 +56,7 @@ export function useScript(load) {
     // Only after the server was away: a script that is not there would be asked for without end.
     else if (trouble && wasAway.current && state === "live") location.reload();
   }, [state, trouble]);
-  return { script: data, trouble: trouble && (state === "live" ? new Error(t("states.no_script")) : new OutOfTouch()) };
+  return { script: data, trouble: trouble && (state === "away" ? new OutOfTouch() : new Error(t("states.no_script"))) };
 }
 
 /** The front-end, or the broker behind it, restarts or has too much to do. By HTTP status. */
