@@ -20,6 +20,8 @@ from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import findings_about_lists, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.corrections import set_aside_corrections
+from trainer_worker.layouts.doubtful_names import alike_form
+from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
@@ -86,7 +88,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         if listed is not None:
             return completed(index, listed, (root,), {}, corrections)
         refuse_other_labels(index)
-        if found is None or labels_in_names(index):
+        if found is None or labels_in_names(index) or labels_not_read(tree):
             raise no_class_folders(index)
     refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
     rows = tuple(
@@ -203,10 +205,13 @@ def _what_scores(parts: set[Part]) -> str:
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
-    """Name the class of `train/Cat` and `test/cat` as in train/. Two spellings within one part stay two classes."""
+    """Name the class of `train/red_rose` and `test/Red Rose` as in train/.
+
+    Two spellings within one part stay two classes.
+    """
     spellings: dict[str, dict[str, set[Part]]] = defaultdict(lambda: defaultdict(set))
     for label, _, part in classes:
-        spellings[label.casefold()][label].add(part)
+        spellings[alike_form(label)][label].add(part)
     renamed: dict[str, str] = {}
     for parts_of_label in spellings.values():
         parts = [part for parts in parts_of_label.values() for part in parts]

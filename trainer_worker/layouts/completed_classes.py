@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.class_findings import alike_classes, left_out_findings, other_file_findings
+from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
 from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
+from trainer_worker.layouts.doubtful_names import alike_classes
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
@@ -38,9 +39,12 @@ def completed(
     without = dict.fromkeys([*empty, *corrected.emptied], 0)
     labels, about_order = label_order(index.tree, {**without, **counts}, above)
     _refuse_too_few(labels, layout, corrected)
+    how_to_join = "put their pictures into one folder"
+    if layout.name == "class_list":
+        how_to_join = f"give them one name in {some_of(layout.label_files)}"
     findings += [
         *about_order,
-        *alike_classes(labels, "put their pictures into one folder"),
+        *alike_classes(labels, how_to_join),
         *_split_findings(pictures, labels, split),
     ]
     used = [picture.path for picture in pictures]
