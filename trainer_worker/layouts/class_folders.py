@@ -10,7 +10,7 @@ Each function looks at names and small files only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from protocol.errors import TrainingError
@@ -180,11 +180,13 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     meant = [folder for _, folder, part in classes if part is Part.TRAIN and not _says_nothing(name_of(folder))]
     if not meant:
         return None
+    classes = _with_one_spelling(classes)
     trained = {label for label, _, part in classes if part is Part.TRAIN}
     # Pictures to predict in `test/images/` are of no class.
     classes = tuple(row for row in classes if row[0] in trained or not _says_nothing(name_of(row[1])))
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
+    _refuse_other_classes(classes, trained)
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
     unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
@@ -195,13 +197,27 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
             "the project.",
         )
     rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
-    return _Found("class_folders_split", rule, tuple(roots.values()), _with_one_spelling(classes))
+    return _Found("class_folders_split", rule, tuple(roots.values()), classes)
+
+
+def _refuse_other_classes(classes: Sequence[tuple[str, str, Part]], trained: Set[str]) -> None:
+    """Raise layout_unclear if the parts that score have classes, but none of those that train.
+
+    A single folder there, as in Kaggle's `test/unknown/`, holds pictures of no known class.
+    """
+    scored = {label for label, _, part in classes if part is not Part.TRAIN}
+    if len(scored) > 1 and not scored & trained:
+        raise _unclear(
+            f"No class of the part that trains ({some_of(sorted(trained), most=3)}) is in the parts that score "
+            f"({some_of(sorted(scored), most=3)}).",
+            "Give the folder of a class the same name in all parts.",
+        )
 
 
 def _what_scores(parts: set[Part]) -> str:
     if not parts & {Part.TEST, Part.VAL}:
         return "Only the part that trains holds class folders, so some of its pictures score the model instead."
-    return f"The caller's own split is used: {'test' if Part.TEST in parts else 'valid'} scores the model."
+    return f"They are the parts of a split: {'test' if Part.TEST in parts else 'valid'} is there to score the model."
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
@@ -243,7 +259,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     ]
     if all(complete) and len(folders) > 1:
         scores = "test" if any(Part.TEST in parts.values() for parts in inside) else "valid"
-        rule = f"Found class folders in {where}, each with its own split, which is used: {scores} scores the model."
+        rule = f"Found class folders in {where}, each with its own split: {scores} is there to score the model."
         return _Found("class_folders_split", rule, (root,), classes)
     return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
 

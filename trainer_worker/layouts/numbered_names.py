@@ -29,8 +29,8 @@ def shifted_numbers(pictures: Sequence[NamedFile], masks: Sequence[NamedFile]) -
                 first, last = min(shown), max(shown)
                 return (
                     f"There are {len(shown)} pictures from {shown[first].path} to {shown[last].path}, and as many "
-                    f"masks from {drawn[first + shift].path} to {drawn[last + shift].path}, whose numbers are {abs(shift)} "
-                    f"{'higher' if shift > 0 else 'lower'}."
+                    f"masks from {drawn[first + shift].path} to {drawn[last + shift].path}, whose numbers are "
+                    f"{abs(shift)} {'higher' if shift > 0 else 'lower'}."
                 )
     return ""
 
