@@ -6,7 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
-from protocol.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, ONLY_IN_CLOUD_SUFFIX, suffix_of
+from protocol.litter import (
+    ARCHIVE_SUFFIXES,
+    NO_PICTURES_BUT_LIKE_THEM,
+    ONLY_IN_CLOUD_SUFFIX,
+    SHORTCUT_SUFFIXES,
+    suffix_of,
+)
 from protocol.text import printable
 from trainer_worker.layouts.doubtful_names import CURES_OF_FOLDERS, doubtful_names
 from trainer_worker.layouts.layout import Part
@@ -104,13 +110,18 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
     like_pictures = taken_for_pictures(others, used)
     archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
-    rest = sorted({*others}.difference(like_pictures, archives, _unfinished(others)))
+    shortcuts = [path for path in others if suffix_of(path) in SHORTCUT_SUFFIXES]
+    rest = sorted({*others}.difference(like_pictures, archives, shortcuts, _unfinished(others)))
     findings = []
     if archives:
         sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
         cure = "If they hold pictures of the set, unpack them, or post a folder that holds only archives."
         findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
     findings += unfinished_findings(others)
+    if shortcuts:
+        sentence = f"Shortcuts are not followed, because they hold no picture themselves: {len(shortcuts)}."
+        cure = "Put the pictures that they lead to into the folders of their classes."
+        findings.append(finding("shortcuts", Severity.WARNING, sentence, cure, shortcuts))
     if like_pictures:
         sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."
         cure = "Export them as PNG or JPEG if they are meant as pictures."

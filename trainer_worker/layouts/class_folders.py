@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from protocol.errors import TrainingError
+from protocol.litter import FILM_SUFFIXES, ONLY_IN_CLOUD_SUFFIX, SHORTCUT_SUFFIXES, suffix_of
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
@@ -250,6 +251,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
+    _refuse_unknown_parts(index, folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
     inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
@@ -310,8 +312,28 @@ def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) 
         )
 
 
+def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
+    """`train/` beside `eval/`, with folders of the same names in both, are no classes."""
+    around = [folder for folder in folders if index.folders(folder) and not index.loose(folder)]
+    named = [folder for folder in around if part_of(name_of(folder)) is not Part.ANY]
+    inside = {folder: {alike_form(name_of(sub)) for sub in index.folders(folder)} for folder in around}
+    for part in named:
+        alike = [folder for folder in around if folder != part and inside[folder] & inside[part]]
+        if alike:
+            raise _unclear(
+                f"{_named([part, *alike])} hold folders of the same names, such as "
+                f"{some_of(sorted(inside[part] & inside[alike[0]]), most=3)}, so they seem to be the parts of a split "
+                "rather than classes.",
+                "Call them train and test, or train and valid.",
+            )
+
+
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
-    """Class folders without pictures. In projectDir itself only a folder without any file counts as one."""
+    """Class folders without pictures.
+
+    In projectDir itself a folder counts if it holds
+    nothing, or only shortcuts, films and files that are still in a cloud.
+    """
     empty = [
         folder
         for folder in index.tree.folders_in(root)
@@ -323,8 +345,12 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         folder
         for folder in empty
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
-        and next(index.tree.files_below(folder), None) is None
+        and all(_was_meant_as_picture(path) for path in index.tree.files_below(folder))
     ]
+
+
+def _was_meant_as_picture(path: str) -> bool:
+    return suffix_of(path) in SHORTCUT_SUFFIXES | FILM_SUFFIXES | {ONLY_IN_CLOUD_SUFFIX}
 
 
 def _named(folders: Sequence[str]) -> str:
