@@ -22,6 +22,14 @@ def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str) -> None
     assert error.value.code == "layout_unclear"
 
 
+@pytest.mark.parametrize("part", ["flowers-20260101T101010Z-00{}", "flowers-20260101T101010Z-1-00{}"])
+def test_parts_of_a_download_are_no_classes(part: str) -> None:
+    folders = [f"{part.format(number)}/flowers/{kind}" for number in (1, 2) for kind in ("rose", "tulip")]
+    with pytest.raises(TrainingError, match=r"parts of a download .* Unpack all of them into one folder"):
+        recognise_classes(tree_of(*map(pictures, folders)))
+    assert counts(recognise_classes(tree_of(*map(pictures, folders[:2])))) == {"rose": 3, "tulip": 3}
+
+
 def test_masks_beside_the_photos_of_a_class_are_refused() -> None:
     folders = ("benign", "malignant")
     photos = [pictures(folder, 4, f"{folder} ({{}}).png") for folder in folders]

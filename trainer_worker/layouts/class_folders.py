@@ -27,7 +27,7 @@ from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
@@ -252,6 +252,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
     _refuse_unknown_parts(index, folders)
+    _refuse_parts_of_download(folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
     inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
@@ -326,6 +327,15 @@ def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
                 "rather than classes.",
                 "Call them train and test, or train and valid.",
             )
+
+
+def _refuse_parts_of_download(folders: Sequence[str]) -> None:
+    parts = [folder for folder in folders if is_part_of_download(name_of(folder))]
+    if len(parts) > 1:
+        raise _unclear(
+            f"{_named(parts)} are the parts of a download from Google Drive, and no classes.",
+            "Unpack all of them into one folder.",
+        )
 
 
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:

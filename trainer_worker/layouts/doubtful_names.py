@@ -26,13 +26,12 @@ _PERHAPS_NO_CLASS = frozenset({
     "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new", "camera", "original", "originals",
     "review", "archive", "deleted", "discarded", "duplicates",
 })  # fmt: skip
-#: Names of folders for a piece of a set (`images_001`), the photos of a day or a year, those of a camera (`100APPLE`),
-#: or a part of a download from Google Drive.
+#: Names of folders for a piece of a set (`images_001`), the photos of a day or a year, or those of a camera
+#: (`100APPLE`).
 _PIECE_OF_SET = re.compile(
     r"(?:.*[\W_])?(?:part|batch|chunk|shard|image|img|photo|folder|ordner)s?[\W_]*\d+"
     r"|(?:19|20)\d\d[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12]\d|3[01])"
     r"|(?:(?:photos|fotos) (?:from|von|de|del) )?(?:19|20)\d\d(?:[-_.](?:0[1-9]|1[0-2]))?"
-    r"|.+-20\d{6}T\d{6}Z(?:-\d+)*"
     r"|(?-i:[1-9]\d\d[A-Z_][A-Z\d_]{4})",
     re.IGNORECASE,
 )
