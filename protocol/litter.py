@@ -23,6 +23,7 @@ ONLY_IN_CLOUD_SUFFIX = ".icloud"
 ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".lzma"}
 )
+FILM_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".3gp", ".wmv", ".mts", ".mpg"})
 #: Kinds of files that people take for pictures, and what to do with them. They are skipped, and named.
 NO_PICTURES_BUT_LIKE_THEM = {
     ".svg": "it is an SVG drawing; export it as PNG",
@@ -34,11 +35,7 @@ NO_PICTURES_BUT_LIKE_THEM = {
     ".docx": "it is a Word document; save its pictures as PNG or JPEG",
     ".ppt": "it is a presentation; save its pictures as PNG or JPEG",
     ".pptx": "it is a presentation; save its pictures as PNG or JPEG",
-    ".mp4": "it is a film; save single frames of it as PNG or JPEG",
-    ".mov": "it is a film; save single frames of it as PNG or JPEG",
-    ".avi": "it is a film; save single frames of it as PNG or JPEG",
-    ".mkv": "it is a film; save single frames of it as PNG or JPEG",
-    ".webm": "it is a film; save single frames of it as PNG or JPEG",
+    **dict.fromkeys(FILM_SUFFIXES, "it is a film; save single frames of it as PNG or JPEG"),
     ".npy": "it is a NumPy array; save it as PNG",
     ".npz": "it is a file of NumPy arrays; save them as PNG",
     ".mat": "it is a MATLAB file; save its pictures as PNG, and its labels as CSV",
@@ -49,13 +46,15 @@ NO_PICTURES_BUT_LIKE_THEM = {
     ".tfrecord": "it is a TFRecord file; export folders of classes, or masks, instead",
     ".parquet": "it is a Parquet file; save its pictures as PNG or JPEG",
 }
+#: What systems keep in place of a file that lies elsewhere.
+SHORTCUT_SUFFIXES = frozenset({".lnk", ".url", ".webloc", ".desktop", ".gsheet", ".gdoc"})
 #: Files that often lie in a folder but are not meant as pictures. All others may be pictures, even with no extension or
 #: a wrong one, because the content decides.
-NO_PICTURE_SUFFIXES = ARCHIVE_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {
+NO_PICTURE_SUFFIXES = ARCHIVE_SUFFIXES | SHORTCUT_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf",
     ".md", ".log", ".html", ".htm", ".css", ".js", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".xls", ".xlsx", ".ods",
     ".db", ".sqlite", ".pbtxt", ".names", ".idx1-ubyte", ".idx3-ubyte",
-    ".lnk", ".url", ".exe", ".dll", ".so", ".tmp", ".bak", ".lock",
+    ".exe", ".dll", ".so", ".tmp", ".bak", ".lock",
     ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ONLY_IN_CLOUD_SUFFIX,
     ".pkl", ".pickle", ".h5", ".hdf5", ".keras", ".tflite", ".pb", ".onnx", ".pt", ".pth",
     ".mp3", ".wav", ".aae", ".xmp", ".thm",

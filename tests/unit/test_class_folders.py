@@ -165,3 +165,22 @@ def test_too_few_images_name_what_was_skipped_and_the_cure(tmp_path: Path) -> No
         keep_trainable(scan_class_folders(UserFiles.at(tmp_path)), {})
     assert "images/dogs: it is a link that leads out of the project" in caught.value.error
     assert caught.value.error.endswith("Replace these files, or add images.")
+
+
+def test_what_the_callers_split_does_is_said_of_readable_pictures(tmp_path: Path) -> None:
+    _folders(tmp_path / "train", daisy=3, roses=3)
+    _folders(tmp_path / "test", daisy=2, roses=2)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
+    unreadable = {
+        row: UnreadableImageError(path, "it is damaged")
+        for row, path in enumerate(folders.files)
+        if path.is_relative_to(tmp_path / "test")
+    }
+    said = {found.code: found.sentence for found in keep_trainable(folders, unreadable).findings}
+    assert "callers_split" not in said
+    assert "some of the other pictures are held out" in said["scoring_part_unreadable"]
+
+    del unreadable[min(unreadable)]
+    said = {found.code: found.sentence for found in keep_trainable(folders, unreadable).findings}
+    assert "6 pictures train the model and 1 (test) score it" in said["callers_split"]
+    assert "roses" in said["class_missing_in_test"]

@@ -58,7 +58,7 @@ def test_the_callers_own_split_is_used(train: str, val: str, test: str) -> None:
     assert layout.labels == ("cat", "dog")
     assert split(layout) == {"train": 8, "val": 4, "test": 2}
     assert codes(layout) == {"callers_split"}
-    assert "test scores the model" in layout.rule
+    assert "test is there to score the model" in layout.rule
 
 
 def test_each_class_may_have_its_own_split() -> None:
@@ -70,7 +70,7 @@ def test_each_class_may_have_its_own_split() -> None:
 def test_without_a_test_part_validation_scores() -> None:
     layout = recognise_classes(tree_of(cats_and_dogs("train/"), cats_and_dogs("val/")))
     assert split(layout) == {"train": 6, "val": 6, "test": 0}
-    assert "valid scores the model" in layout.rule
+    assert "valid is there to score the model" in layout.rule
 
 
 def test_classes_whose_names_hold_a_part_are_classes() -> None:
@@ -87,6 +87,12 @@ def test_capitals_may_differ_between_the_parts() -> None:
     both = recognise_classes(tree_of(*map(pictures, ("train/Cat", "train/cat", "test/cat"))))
     assert both.labels == ("Cat", "cat")
     assert "case_twins" in codes(both)
+
+
+def test_parts_without_a_class_in_common_stop_the_task() -> None:
+    with pytest.raises(TrainingError, match=r"\(roses, tulips\)\. Give the folder of a class the same name") as error:
+        recognise_classes(tree_of(*map(pictures, ("train/rose", "train/tulip", "test/roses", "test/tulips"))))
+    assert error.value.code == "layout_unclear"
 
 
 def test_a_class_that_only_one_part_has_is_named() -> None:

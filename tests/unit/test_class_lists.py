@@ -43,7 +43,7 @@ def test_a_list_gives_the_classes(text: str) -> None:
         assert counts(layout) == {"cat": 3, "dog": 3}
         assert layout.name == "class_list"
         assert "labels.csv" in layout.rule
-        assert not layout.findings
+        assert codes(layout) <= {"guessed_column"}
 
 
 def test_one_column_a_class() -> None:

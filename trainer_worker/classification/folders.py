@@ -22,6 +22,7 @@ from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout, Part
 from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.layouts.split_findings import SPLIT_CODES, lost_part_findings, split_findings
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
@@ -35,6 +36,7 @@ MIN_CLASSES = 2
 HEADERS_LIMIT_S = 5.0
 #: The number of each part in ClassFolders.parts.
 PART_NUMBERS = {Part.ANY: 0, Part.TRAIN: 1, Part.VAL: 2, Part.TEST: 3}
+_PARTS = {number: part for part, number in PART_NUMBERS.items()}
 TRAINING_PARTS = (PART_NUMBERS[Part.ANY], PART_NUMBERS[Part.TRAIN])
 
 
@@ -168,14 +170,23 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
         for index, (label, number) in enumerate(zip(folders.labels, numbers, strict=True))
         if index not in new_index
     ]
-    return replace(
+    trainable = replace(
         folders,
         labels=tuple(folders.labels[index] for index in kept),
         files=tuple(folders.files[row] for row in rows),
         classes=np.array([new_index[folders.classes[row]] for row in rows], dtype=np.int64),
         parts=folders.parts[rows],
-        findings=(*folders.findings, *dropped),
     )
+    said = [found for found in folders.findings if found.code not in SPLIT_CODES]
+    return replace(trainable, findings=(*said, *dropped, *_about_split(folders, trainable)))
+
+
+def _about_split(before: ClassFolders, after: ClassFolders) -> list[Finding]:
+    """What is true of the caller's own split once unreadable pictures and small classes are left out."""
+    parts = [_PARTS[number] for number in after.parts.tolist()]
+    labels = [after.labels[number] for number in after.classes.tolist()]
+    lost = lost_part_findings({_PARTS[number] for number in before.parts.tolist()}, set(parts))
+    return [*lost, *split_findings(list(zip(labels, parts, strict=True)), after.labels)]
 
 
 def _left_out(label: str, number: int, trains: bool) -> Finding:

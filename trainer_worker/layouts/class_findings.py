@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from protocol.data_report import Finding, Severity, finding
-from protocol.litter import ARCHIVE_SUFFIXES, NO_PICTURES_BUT_LIKE_THEM, ONLY_IN_CLOUD_SUFFIX, suffix_of
+from protocol.litter import (
+    ARCHIVE_SUFFIXES,
+    NO_PICTURES_BUT_LIKE_THEM,
+    ONLY_IN_CLOUD_SUFFIX,
+    SHORTCUT_SUFFIXES,
+    suffix_of,
+)
 from protocol.text import printable
+from trainer_worker.layouts.doubtful_names import CURES_OF_FOLDERS, doubtful_names
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of
+from trainer_worker.layouts.part_names import part_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
-#: Names of folders that programs propose, or that people give to what they have not sorted yet.
-_NO_CLASS_NAMES = SET_ASIDE_WORDS | {
-    "unsorted", "backup", "tmp", "todo", "new folder", "untitled folder", "neuer ordner", "nouveau dossier",
-    "nueva carpeta", "nuova cartella",
-}  # fmt: skip
-#: Names of folders for a piece of a set (`images_001`), the photos of a day, or those of a camera (`100APPLE`).
-_PIECE_OF_SET = re.compile(
-    r"(?:.*[\W_])?(?:part|batch|chunk|shard|image|img|photo|folder|ordner)s?[\W_]*\d+"
-    r"|(?:19|20)\d\d[-_. ]?(?:0[1-9]|1[0-2])[-_. ]?(?:0[1-9]|[12]\d|3[01])"
-    r"|(?-i:[1-9]\d\d[A-Z_][A-Z\d_]{4})",
-    re.IGNORECASE,
-)
-#: Names that systems give to copies of a folder: `cat (1)`, `cat - Copy (2)`, `cat copy`, `Copy of cat`.
-_COPY = re.compile(
-    r"(?:(?:copy of|kopie von) )?(?P<of>.+?)(?:[\s_-]+(?:copy|kopie|copie|copia)(?: \d+)?)?(?:\s*\(\d+\))?",
-    re.IGNORECASE,
-)
-#: Names that hold the name of a part: `hotdog_test`, `trainA`.
-_OF_PART = re.compile(
-    r"(?P<part>train|val|valid|test)(?:[\W_]+|(?=[A-Z\d]))(?P<rest>.+)"
-    r"|(?P<rest_before>.+)[\W_](?P<part_after>train|val|valid|test)"
-)
 #: Endings that programs give to files while they are being transferred, and to those that are still in a cloud.
 _UNFINISHED_SUFFIXES = frozenset(
     {".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ONLY_IN_CLOUD_SUFFIX}
@@ -48,47 +32,11 @@ def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
 
     classes: (label, folder, part) of each class folder.
     """
-    return [*_spelled_twice(classes), *_folders_inside(index, classes), *_doubtful(classes)]
-
-
-def _doubtful(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    labels = {label for label, _, _ in classes}
-    pieces = sorted(labels) if all(map(_PIECE_OF_SET.fullmatch, labels)) else []
-    doubtful = {label for label in labels if label.casefold().strip(" _-.()0123456789") in _NO_CLASS_NAMES}
-    doubtful |= _copies(labels) | _of_parts(labels)
-    findings = []
-    if doubtful:
-        sentence = (
-            f"Folders whose names don't sound like a class are classes all the same: {some_of(sorted(doubtful))}."
-        )
-        cure = "If they are none, move them out of the project, or their pictures into the folders of their classes."
-        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure))
-    if len(pieces) > 1:
-        sentence = (
-            "All folders are called like pieces of a set, days or cameras, and are classes all the same: "
-            f"{some_of(pieces)}."
-        )
-        cure = (
-            "If they are none, make one folder for each class. Or put all pictures into one folder, and list them in "
-            "labels.csv, with the columns file and label."
-        )
-        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure))
-    return findings
-
-
-def _copies(labels: set[str]) -> set[str]:
-    """The labels that are called like a copy of another one."""
-    found = ((label, _COPY.fullmatch(label)) for label in labels)
-    return {label for label, match in found if match and match["of"] != label and match["of"] in labels}
-
-
-def _of_parts(labels: set[str]) -> set[str]:
-    """The labels that look like a part of another one (`cat_test` beside `cat`), or like parts of one class."""
-    parts: dict[str, dict[str, str]] = defaultdict(dict)
-    for label in labels:
-        if match := _OF_PART.fullmatch(label):
-            parts[match["rest"] or match["rest_before"]][match["part"] or match["part_after"]] = label
-    return {label for rest, found in parts.items() if len(found) > 1 or rest in labels for label in found.values()}
+    return [
+        *_spelled_twice(classes),
+        *_folders_inside(index, classes),
+        *doubtful_names({label for label, _, _ in classes}, CURES_OF_FOLDERS),
+    ]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -99,8 +47,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     if not twice:
         return []
     sentence = (
-        "Folders whose names differ only in capitals, or in how macOS and Windows store accents, are one class: "
-        f"{some_of(sorted(twice))}."
+        f"Folders whose names differ only in capitals, spaces or accents are one class: {some_of(sorted(twice))}."
     )
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
@@ -137,23 +84,6 @@ def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
     return found
 
 
-def alike_classes(labels: Sequence[str], how_to_join: str) -> list[Finding]:
-    """Classes whose names look alike. Single letters (a and A) are no warning, since many sets tell them apart.
-
-    how_to_join: what makes them one class, in the imperative.
-    """
-    alike: dict[str, list[str]] = {}
-    for label in labels:
-        alike.setdefault(" ".join(label.casefold().split()), []).append(label)
-    alike_names = [found for found in alike.values() if len(found) > 1]
-    if not alike_names:
-        return []
-    severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
-    pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
-    sentence = f"Classes whose names differ only in capitals or spaces are kept apart: {pairs}."
-    return [finding("case_twins", severity, sentence, f"If they are one class, {how_to_join}.")]
-
-
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
     """Pictures in no class. used: paths of the pictures in classes. around: folders in which class folders lie."""
     reached = {*used, *(index.tree.linked[path] for path in used if path in index.tree.linked)}
@@ -180,13 +110,18 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     others = [path for path in others if name_of(path).casefold() != LABELS_FILE]
     like_pictures = taken_for_pictures(others, used)
     archives = [path for path in others if suffix_of(path) in ARCHIVE_SUFFIXES]
-    rest = sorted({*others}.difference(like_pictures, archives, _unfinished(others)))
+    shortcuts = [path for path in others if suffix_of(path) in SHORTCUT_SUFFIXES]
+    rest = sorted({*others}.difference(like_pictures, archives, shortcuts, _unfinished(others)))
     findings = []
     if archives:
         sentence = f"Archives that lie beside the pictures are not unpacked: {len(archives)}."
         cure = "If they hold pictures of the set, unpack them, or post a folder that holds only archives."
         findings.append(finding("unused_archives", Severity.WARNING, sentence, cure, archives))
     findings += unfinished_findings(others)
+    if shortcuts:
+        sentence = f"Shortcuts are not followed, because they hold no picture themselves: {len(shortcuts)}."
+        cure = "Put the pictures that they lead to into the folders of their classes."
+        findings.append(finding("shortcuts", Severity.WARNING, sentence, cure, shortcuts))
     if like_pictures:
         sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."
         cure = "Export them as PNG or JPEG if they are meant as pictures."

@@ -10,21 +10,24 @@ Each function looks at names and small files only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from protocol.errors import TrainingError
+from protocol.litter import FILM_SUFFIXES, ONLY_IN_CLOUD_SUFFIX, SHORTCUT_SUFFIXES, suffix_of
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
 from trainer_worker.layouts.class_lists import findings_about_lists, rows_of_lists
 from trainer_worker.layouts.completed_classes import completed
 from trainer_worker.layouts.corrections import set_aside_corrections
+from trainer_worker.layouts.doubtful_names import alike_form
+from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
@@ -86,7 +89,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         if listed is not None:
             return completed(index, listed, (root,), {}, corrections)
         refuse_other_labels(index)
-        if found is None or labels_in_names(index):
+        if found is None or labels_in_names(index) or labels_not_read(tree):
             raise no_class_folders(index)
     refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
     rows = tuple(
@@ -178,11 +181,13 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     meant = [folder for _, folder, part in classes if part is Part.TRAIN and not _says_nothing(name_of(folder))]
     if not meant:
         return None
+    classes = _with_one_spelling(classes)
     trained = {label for label, _, part in classes if part is Part.TRAIN}
     # Pictures to predict in `test/images/` are of no class.
     classes = tuple(row for row in classes if row[0] in trained or not _says_nothing(name_of(row[1])))
     for folder in parts:
         refuse_folders_of_other_exports(index, roots[folder])
+    _refuse_other_classes(classes, trained)
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
     unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
@@ -193,20 +198,37 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
             "the project.",
         )
     rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
-    return _Found("class_folders_split", rule, tuple(roots.values()), _with_one_spelling(classes))
+    return _Found("class_folders_split", rule, tuple(roots.values()), classes)
+
+
+def _refuse_other_classes(classes: Sequence[tuple[str, str, Part]], trained: Set[str]) -> None:
+    """Raise layout_unclear if the parts that score have classes, but none of those that train.
+
+    A single folder there, as in Kaggle's `test/unknown/`, holds pictures of no known class.
+    """
+    scored = {label for label, _, part in classes if part is not Part.TRAIN}
+    if len(scored) > 1 and not scored & trained:
+        raise _unclear(
+            f"No class of the part that trains ({some_of(sorted(trained), most=3)}) is in the parts that score "
+            f"({some_of(sorted(scored), most=3)}).",
+            "Give the folder of a class the same name in all parts.",
+        )
 
 
 def _what_scores(parts: set[Part]) -> str:
     if not parts & {Part.TEST, Part.VAL}:
         return "Only the part that trains holds class folders, so some of its pictures score the model instead."
-    return f"The caller's own split is used: {'test' if Part.TEST in parts else 'valid'} scores the model."
+    return f"They are the parts of a split: {'test' if Part.TEST in parts else 'valid'} is there to score the model."
 
 
 def _with_one_spelling(classes: Sequence[tuple[str, str, Part]]) -> tuple[tuple[str, str, Part], ...]:
-    """Name the class of `train/Cat` and `test/cat` as in train/. Two spellings within one part stay two classes."""
+    """Name the class of `train/red_rose` and `test/Red Rose` as in train/.
+
+    Two spellings within one part stay two classes.
+    """
     spellings: dict[str, dict[str, set[Part]]] = defaultdict(lambda: defaultdict(set))
     for label, _, part in classes:
-        spellings[label.casefold()][label].add(part)
+        spellings[alike_form(label)][label].add(part)
     renamed: dict[str, str] = {}
     for parts_of_label in spellings.values():
         parts = [part for parts in parts_of_label.values() for part in parts]
@@ -229,6 +251,8 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
+    _refuse_unknown_parts(index, folders)
+    _refuse_parts_of_download(folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
     inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
@@ -238,7 +262,7 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     ]
     if all(complete) and len(folders) > 1:
         scores = "test" if any(Part.TEST in parts.values() for parts in inside) else "valid"
-        rule = f"Found class folders in {where}, each with its own split, which is used: {scores} scores the model."
+        rule = f"Found class folders in {where}, each with its own split: {scores} is there to score the model."
         return _Found("class_folders_split", rule, (root,), classes)
     return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
 
@@ -289,8 +313,37 @@ def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) 
         )
 
 
+def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
+    """`train/` beside `eval/`, with folders of the same names in both, are no classes."""
+    around = [folder for folder in folders if index.folders(folder) and not index.loose(folder)]
+    named = [folder for folder in around if part_of(name_of(folder)) is not Part.ANY]
+    inside = {folder: {alike_form(name_of(sub)) for sub in index.folders(folder)} for folder in around}
+    for part in named:
+        alike = [folder for folder in around if folder != part and inside[folder] & inside[part]]
+        if alike:
+            raise _unclear(
+                f"{_named([part, *alike])} hold folders of the same names, such as "
+                f"{some_of(sorted(inside[part] & inside[alike[0]]), most=3)}, so they seem to be the parts of a split "
+                "rather than classes.",
+                "Call them train and test, or train and valid.",
+            )
+
+
+def _refuse_parts_of_download(folders: Sequence[str]) -> None:
+    parts = [folder for folder in folders if is_part_of_download(name_of(folder))]
+    if len(parts) > 1:
+        raise _unclear(
+            f"{_named(parts)} are the parts of a download from Google Drive, and no classes.",
+            "Unpack all of them into one folder.",
+        )
+
+
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
-    """Class folders without pictures. In projectDir itself only a folder without any file counts as one."""
+    """Class folders without pictures.
+
+    In projectDir itself a folder counts if it holds
+    nothing, or only shortcuts, films and files that are still in a cloud.
+    """
     empty = [
         folder
         for folder in index.tree.folders_in(root)
@@ -302,8 +355,12 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         folder
         for folder in empty
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
-        and next(index.tree.files_below(folder), None) is None
+        and all(_was_meant_as_picture(path) for path in index.tree.files_below(folder))
     ]
+
+
+def _was_meant_as_picture(path: str) -> bool:
+    return suffix_of(path) in SHORTCUT_SUFFIXES | FILM_SUFFIXES | {ONLY_IN_CLOUD_SUFFIX}
 
 
 def _named(folders: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from trainer_worker.layouts.label_tables import (
     tables_of,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
+from trainer_worker.layouts.listed_classes import column_findings, label_findings
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
@@ -37,8 +37,6 @@ _SAME_CLASSES = 0.9
 _TRIED_COLUMNS = 20
 #: A column of one of these names tells something else than the class.
 _NEVER_LABELS = (*PART_COLUMNS, *(name for name in FILE_COLUMNS if name != "name"))
-#: What people write between several classes of one picture.
-_JOINTS = re.compile(r"\s*[,;|&+/]\s*")
 
 ROWS = (
     LayoutRow(
@@ -61,6 +59,7 @@ class _Listed:
     lists: the files that say so. columns: where they hold the classes, in words. missing, unclear: names in rows that
     fit no picture, or several.
     without_one_class: pictures with several classes or none. refused: why a list can't be used, as a sentence.
+    column_findings: what is to be said of the columns that were taken.
     """
 
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -71,6 +70,7 @@ class _Listed:
     unclear: list[str] = field(default_factory=list)
     without_one_class: list[str] = field(default_factory=list)
     refused: str = ""
+    column_findings: list[Finding] = field(default_factory=list)
 
 
 def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLayout | None:
@@ -117,7 +117,8 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     rule = f"Found no class folders; {some_of(listed.lists)} gives the class of each picture{columns}."
     findings = (
         *_findings(index, listed, conflicting, decided),
-        *_joined_classes(rows),
+        *listed.column_findings,
+        *label_findings(rows),
         *tables.damage_findings(Severity.WARNING),
     )
     return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
@@ -168,10 +169,8 @@ def why_lists_say_nothing(index: PictureIndex) -> str:
     pictures = ListedPictures(index.paths)
     for table in tables_of(index.tree).read if index.paths else ():
         if _names_pictures(table, pictures, len(index.paths)):
-            return (
-                f" {printable(table.path)} lists the pictures, but {_lacks(table)}. If the list holds the classes, "
-                "correct its first line."
-            )
+            cure = "" if table.attributes() else " If the list holds the classes, correct its first line."
+            return f" {printable(table.path)} lists the pictures, but {_lacks(table)}.{cure}"
         if table.columns(LABEL_COLUMNS) and table.columns(FILE_COLUMNS) and table.rows:
             cell = table.rows[0][table.columns(FILE_COLUMNS)[0]]
             return f" {printable(table.path)} names no picture of the project: {printable(cell)} is none."
@@ -180,6 +179,12 @@ def why_lists_say_nothing(index: PictureIndex) -> str:
 
 def _lacks(table: Table) -> str:
     """Why no class could be read from a table that lists pictures."""
+    if attributes := table.attributes():
+        return (
+            f"each of its {len(attributes)} columns of -1 and 1 says whether a picture has an attribute, and a picture "
+            "may have several. Classification takes one class for each picture, so keep the column of the files and "
+            "one attribute, and call that label"
+        )
     if not table.columns(LABEL_COLUMNS):
         return "none of its columns is called label or class"
     if not table.columns(FILE_COLUMNS):
@@ -207,6 +212,7 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         return
     column = table.header[labels[0]].strip() if labels else "one column for each class"
     listed.columns += [f"the column {column}" if labels else column] if column else []
+    listed.column_findings += column_findings(table, labels[0], _is_guessed(table)) if labels else []
     part_column = _part_column(table, (file_column, *labels))
     several = 0
     for row in table.rows:
@@ -312,22 +318,6 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
             f"{some_of(lists)} gives {len(labels)} different values to {len(rows)} pictures, such as "
             f"{some_of(sorted(labels)[:3])}, so these are not classes. Call the column with the classes label.",
         )
-
-
-def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
-    """Labels such as `cat,dog`, of which a piece is a label as well."""
-    labels = {row.label for row in rows}
-    joined = {label for label in labels if len(pieces := _JOINTS.split(label)) > 1 and not labels.isdisjoint(pieces)}
-    joined |= {label for label in labels if len(pieces := label.split()) > 1 and labels.issuperset(pieces)}
-    files = [row.path for row in rows if row.label in joined]
-    if not files:
-        return []
-    sentence = (
-        f"Labels that seem to name several classes at once are classes of their own: {some_of(sorted(joined))}. "
-        f"Their pictures: {len(files)}."
-    )
-    cure = "Classification takes one class for each picture. Write the right one into the list, or delete these rows."
-    return [finding("joined_classes", Severity.WARNING, sentence, cure, files)]
 
 
 def _findings(index: PictureIndex, listed: _Listed, conflicting: Sequence[str], decided: Set[str]) -> Iterator[Finding]:

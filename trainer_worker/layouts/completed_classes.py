@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
-from trainer_worker.layouts.class_findings import alike_classes, left_out_findings, other_file_findings
+from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
 from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
+from trainer_worker.layouts.doubtful_names import alike_classes
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.picture_index import PictureIndex
+from trainer_worker.layouts.split_findings import split_findings
 
 
 def completed(
@@ -38,10 +40,13 @@ def completed(
     without = dict.fromkeys([*empty, *corrected.emptied], 0)
     labels, about_order = label_order(index.tree, {**without, **counts}, above)
     _refuse_too_few(labels, layout, corrected)
+    how_to_join = "put their pictures into one folder"
+    if layout.name == "class_list":
+        how_to_join = f"give them one name in {some_of(layout.label_files)}"
     findings += [
         *about_order,
-        *alike_classes(labels, "put their pictures into one folder"),
-        *_split_findings(pictures, labels, split),
+        *alike_classes(labels, how_to_join),
+        *(split_findings([(picture.label, picture.part) for picture in pictures], labels) if split else ()),
     ]
     used = [picture.path for picture in pictures]
     if layout.name != "class_list":
@@ -95,29 +100,6 @@ def _without_classes_that_only_score(
     findings.append(finding("class_missing_in_train", Severity.WARNING, sentence, cure, paths))
     left, _ = _usable_split([picture for picture in pictures if picture.label in trained])
     return left
-
-
-def _split_findings(pictures: Sequence[LabelledFile], labels: Sequence[str], split: bool) -> list[Finding]:
-    parts = Counter(picture.part for picture in pictures)
-    if not split or not parts[Part.VAL] + parts[Part.TEST]:
-        return []
-    scoring = Part.TEST if parts[Part.TEST] else Part.VAL
-    train = parts[Part.TRAIN] + parts[Part.ANY]
-    rest = (
-        f"; the {parts[Part.VAL]} of the validation part are not used" if parts[Part.VAL] and parts[Part.TEST] else ""
-    )
-    sentence = (
-        f"The caller's own split is used: {train} pictures train the model and {parts[scoring]} ({scoring}) score it"
-        f"{rest}. The option validationSplit is not used."
-    )
-    findings = [finding("callers_split", Severity.INFO, sentence)]
-    scored = {picture.label for picture in pictures if picture.part is scoring}
-    missing = [label for label in labels if label not in scored]
-    if missing:
-        sentence = f"Classes without a picture in the part that scores ({scoring}): {some_of(missing)}."
-        cure = "Put some of their pictures there. Otherwise no score says how well the model recognises them."
-        findings.append(finding("class_missing_in_test", Severity.WARNING, sentence, cure))
-    return findings
 
 
 def _above(folder: str) -> list[str]:

@@ -16,7 +16,7 @@ from trainer_worker.layouts.annotation_files import (
     AnnotationFiles,
     PictureNames,
 )
-from trainer_worker.layouts.class_findings import alike_classes
+from trainer_worker.layouts.doubtful_names import alike_classes
 from trainer_worker.layouts.layout import (
     MAX_CLASS_NAME_CHARS,
     MAX_CLASSES,

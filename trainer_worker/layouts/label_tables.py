@@ -62,6 +62,12 @@ class Table:
         binary = all(row[column].strip() in _ZERO_OR_ONE for row in self.rows for column in others)
         return others if binary else []
 
+    def attributes(self) -> list[int]:
+        """The numbers of the columns of -1 and 1, if there are several, as in CelebA's list of attributes."""
+        columns = range(len(self.header)) if self.rows else ()
+        found = [column for column in columns if {row[column].strip() for row in self.rows} <= {"-1", "1"}]
+        return found if len(found) > 1 else []
+
 
 def is_set(cell: str) -> bool:
     """Whether a cell of a one-hot column marks the class."""

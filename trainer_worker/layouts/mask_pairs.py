@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import posixpath
 from collections import Counter, defaultdict
@@ -12,8 +13,15 @@ from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from protocol.litter import may_be_picture
 from trainer_worker.layouts.layout import Mask, MaskedFile, MaskFile, ObjectMasks, UnusedFile
-from trainer_worker.layouts.mask_words import FolderMeaning, folder_meaning, has_mask_affix, mask_readings
+from trainer_worker.layouts.mask_words import (
+    FIRST_CHANNEL,
+    FolderMeaning,
+    folder_meaning,
+    has_mask_affix,
+    mask_readings,
+)
 from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit, places_fit
+from trainer_worker.layouts.numbered_names import shifted_numbers
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree
 
@@ -24,7 +32,10 @@ _LOSSLESS = frozenset({".png", ".bmp", ".gif", ".tif", ".tiff", ARRAY_SUFFIX})
 #: A folder of another name holds masks if this share of its files pairs with the pictures beside it.
 _SHARE_OF_ASSUMED_FOLDER = 0.8
 _NAMED_RULES = 4
+_PREDICTED = frozenset({"pred", "preds", "predicted", "prediction", "predictions", "output", "outputs", "results"})
 NO_MASK = "no mask has its name"
+NO_PICTURE = "mask without a picture of its own"
+OTHER_CHANNEL = "a further channel of a picture"
 
 ROWS = (
     LayoutRow(
@@ -112,7 +123,19 @@ def pair_masks(found: Candidates) -> Pairs | None:
             emptied = posixpath.dirname(assumed)
             found = Candidates([_moved(f, assumed, emptied) for f in found.files], members)
             matches = _matches(found, members)
+            if matches.masks:
+                pairs = _as_pairs(found, matches)
+                return dataclasses.replace(pairs, findings=(*pairs.findings, _assumed_finding(assumed)))
     return _as_pairs(found, matches) if matches.masks else None
+
+
+def _assumed_finding(folder: str) -> Finding:
+    predicted = not _PREDICTED.isdisjoint(posixpath.basename(folder).casefold().replace("-", "_").split("_"))
+    sentence = f"No folder is called masks, so {folder}/ is taken for it, because its names pair with the pictures."
+    if predicted:
+        sentence += " Its name sounds like masks that a model has made."
+    cure = "If its masks are right, rename it to masks. Otherwise move it out of the project, and add the right ones."
+    return finding("assumed_masks", Severity.WARNING if predicted else Severity.INFO, sentence, cure)
 
 
 def _matches(found: Candidates, in_mask_folder: frozenset[int]) -> Matches:
@@ -122,6 +145,7 @@ def _matches(found: Candidates, in_mask_folder: frozenset[int]) -> Matches:
     matching = NameMatching(files, found.pictures, sorted(in_mask_folder | beside | arrays))
     matching.by_rules(needs_affix=beside)
     matching.by_name_alone(in_mask_folder)
+    matching.by_number(in_mask_folder)
     matching.by_learned_affix(in_mask_folder)
     matching.by_folder(in_mask_folder)
     if not matching.found.masks and not in_mask_folder:
@@ -186,6 +210,8 @@ def _as_pairs(found: Candidates, matches: Matches) -> Pairs:
     pictures.sort(key=lambda picture: picture.path)
     unused = _unused(found, matches)
     several = any(isinstance(picture.mask, ObjectMasks) for picture in pictures)
+    if not several:
+        _refuse_shifted(files, matches, unused)
     name = "object_masks" if several else "mask_files"
     return Pairs(name, _rule(pictures, matches), tuple(pictures), _findings(matches, unused), unused)
 
@@ -202,6 +228,21 @@ def _require_one_mask(found: Candidates, matches: Matches) -> None:
         f"{found.files[mask].path}. Keep the masks to learn from, and move the others out of the project. If each "
         "shows one class, save them as one, with a number for each class, and list the classes in classes.txt.",
     )
+
+
+def _refuse_shifted(files: Sequence[NamedFile], matches: Matches, unused: Sequence[UnusedFile]) -> None:
+    """Raise TrainingError if the numbers of masks are shifted, so that pairs of one number may be wrong."""
+    reasons = {file.path: file.reason for file in unused}
+    pictures = [file for n, file in enumerate(files) if n in matches.masks or reasons.get(file.path) == NO_MASK]
+    masks = [file for n, file in enumerate(files) if n in matches.taken or reasons.get(file.path) == NO_PICTURE]
+    if {NO_MASK, NO_PICTURE} <= {*reasons.values()} and (sentence := shifted_numbers(pictures, masks)):
+        alone = " and ".join(next(path for path in reasons if reasons[path] == why) for why in (NO_MASK, NO_PICTURE))
+        raise TrainingError(
+            "layout_unclear",
+            f"{sentence} So it is unclear whether masks belong to the pictures of the same number or to those of the "
+            "same place in the order. If it is the number, move the files without a partner out of the project, such "
+            f"as {alone}. Otherwise give each mask the number of its picture.",
+        )
 
 
 def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
@@ -224,13 +265,21 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
             reason = "another kind of mask than the one used"
         elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
             lower = file.meaning.rank > 1
-            reason = "another kind of mask than the one used" if lower else "mask without a picture of its own"
+            reason = "another kind of mask than the one used" if lower else NO_PICTURE
+        elif _is_further_channel(file, paired):
+            reason = OTHER_CHANNEL
         elif posixpath.dirname(file.path) in of_pictures or file.meaning.role == "picture":
             reason = NO_MASK
         else:
             reason = "it lies beside the folders with pictures and masks"
         unused.append(UnusedFile(file.path, reason))
     return tuple(unused)
+
+
+def _is_further_channel(file: NamedFile, paired: Mapping[str, int]) -> bool:
+    """Whether it is `case_0001` of nnU-Net, and the first channel, `case_0000`, is a picture with a mask."""
+    base, channel = file.stem[: -len(FIRST_CHANNEL)], file.stem[-len(FIRST_CHANNEL) :]
+    return channel[:1] == "_" and channel[1:].isdecimal() and base not in paired and base + FIRST_CHANNEL in paired
 
 
 def _picture_of(mask: NamedFile, files: Sequence[NamedFile], paired: Mapping[str, int]) -> int | None:
@@ -286,7 +335,13 @@ _SENTENCES = {
         "Pictures without a mask are not used",
         "Add a mask with the picture's name or <picture>_mask, or remove the picture.",
     ),
-    "mask without a picture of its own": (
+    OTHER_CHANNEL: (
+        "channels_not_used",
+        Severity.WARNING,
+        "Of pictures with a file for each channel only the first, _0000, is used. Files of other channels",
+        "If the model needs them, save the channels of each picture as one RGB picture.",
+    ),
+    NO_PICTURE: (
         "masks_without_picture",
         Severity.WARNING,
         "Masks without a picture of their name are not used",

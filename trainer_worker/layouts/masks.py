@@ -21,6 +21,7 @@ from trainer_worker.layouts.layout import MaskLayout, Part
 from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pair_masks
 from trainer_worker.layouts.mask_words import folder_meaning
 from trainer_worker.layouts.name_lists import skipped_sentence
+from trainer_worker.layouts.numbered_names import shifted_numbers
 from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
@@ -315,6 +316,9 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     masks = [found.files[number].path for number in sorted(found.in_mask_folder)]
     if masks:
         picture = found.files[found.pictures[0]].path
+        in_folders = [found.files[number] for number in sorted(found.in_mask_folder)]
+        shift = shifted_numbers([found.files[number] for number in found.pictures], in_folders)
+        cure += f" {shift} If they belong together, give each mask the number of its picture." if shift else ""
         return TrainingError(
             "no_masks",
             f"No mask has the name of a picture: there are {len(masks)} masks such as {masks[0]} and "

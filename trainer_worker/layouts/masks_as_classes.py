@@ -8,11 +8,19 @@ from collections.abc import Iterable, Sequence
 
 from protocol.errors import TrainingError
 from protocol.text import printable
-from trainer_worker.layouts.mask_words import Role, folded, folder_meaning, mask_readings, picture_readings
+from trainer_worker.layouts.mask_words import (
+    Role,
+    folded,
+    folder_meaning,
+    mask_readings,
+    picture_readings,
+)
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 #: The share of the pictures that must lie in such folders, and of their names that must have a mask.
 _LEAST_SHARE = 0.5
+#: No word for a mask, or one that may as well mean the left side.
+_SIDES = ("", "l")
 
 
 def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -> None:
@@ -21,6 +29,7 @@ def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -
     They are if all class folders are called as folders of pictures or of masks (`Original/`, `Ground Truth/`) and their
     names pair, or if folders of both kinds lie side by side inside the classes (`siteA/images/`, `siteA/masks/`).
     """
+    _refuse_masks_beside(index, class_folders)
     pair = _pair(index, class_folders) or _pair_inside(index, class_folders)
     if pair:
         named = ", ".join(f"{printable(folder)}/" for folder in pair)
@@ -29,6 +38,30 @@ def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -
             f"This looks like a set of pictures with masks ({named}). Classification needs one class for each whole "
             "picture. Post it with trainType=segmentation, or sort the pictures into one folder for each class. If "
             "these folders are your classes, rename them.",
+        )
+
+
+def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> None:
+    """Raise layout_unsupported if many pictures of the classes have a mask beside them (`a.png`, `a_mask.png`)."""
+    masks: list[str] = []
+    paths = [path for folder in class_folders for path in index.all_below(folder)]
+    named = {path: folded(posixpath.splitext(path)[0]) for path in paths}
+    known = {*named.values()}
+    for path, whole in named.items():
+        folder, _, stem = whole.rpartition("/")
+        words = (
+            reading
+            for reading in mask_readings(stem)
+            if reading.rank == 1 and reading.affix.strip("_-. ") not in _SIDES
+        )
+        if any(f"{folder}/{reading.base}" in known for reading in words):
+            masks.append(path)
+    if len(masks) >= _LEAST_SHARE * (len(paths) - len(masks)):
+        raise TrainingError(
+            "layout_unsupported",
+            f"Masks lie beside the pictures in the class folders: {len(masks)}, such as {printable(masks[0])}. A "
+            "classifier would learn them as pictures of their class. Move the masks out of the project. To learn the "
+            "masks themselves, post it with trainType=segmentation.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import posixpath
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from trainer_worker.layouts.name_lists import some_of
 
 #: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 class NamedFile(NamedTuple):
@@ -265,6 +267,26 @@ class NameMatching:
             pairs += 1
         self.found.count("<name>, wherever it lies", pairs)
 
+    def by_number(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair names within one place that differ only in the zeros in front of numbers: 7 and 0007."""
+        pictures, masks = self._left()
+        shown: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+        drawn: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+        for number in pictures:
+            shown[self._files[number].meaning.place, _without_zeros(self._files[number].stem)].append(number)
+        for number in masks:
+            file = self._files[number]
+            bases = {_without_zeros(reading.base) for reading in mask_readings(file.stem) if not reading.numbered}
+            for key in {(file.meaning.place, base) for base in bases} & shown.keys():
+                if number in is_mask_folder:
+                    drawn[key].append(number)
+        pairs = 0
+        for key, found in drawn.items():
+            if len(found) == len(shown[key]) == 1 and found[0] not in self.found.taken:
+                self.found.take(shown[key][0], found)
+                pairs += 1
+        self.found.count("<name>, with other zeros in front of its number", pairs)
+
     def by_learned_affix(self, is_mask_folder: frozenset[int]) -> None:
         """Pair by an affix that is in no list of words, if many masks have it."""
         pictures, masks = self._left()
@@ -353,6 +375,11 @@ def places_fit(picture: NamedFile, mask: NamedFile) -> bool:
     """Whether one lies where the other does, or in a folder below it."""
     places = sorted((picture.meaning.place, mask.meaning.place), key=len)
     return places[1][: len(places[0])] == places[0]
+
+
+def _without_zeros(stem: str) -> str:
+    """A name without the zeros in front of its numbers."""
+    return _ZEROS.sub("", stem)
 
 
 def _cuts(stem: str) -> list[tuple[str, str]]:

@@ -96,12 +96,24 @@ def _refuse_by_texts(index: PictureIndex, texts: list[str], named: list[str]) ->
     suffix = suffix_of(texts[0])
     if suffix == ".xml":
         raise _unsupported("Pascal VOC export with boxes", named, segmentation=False)
+    if suffix == ".json" and _has_only_flags(index, texts[0]):
+        raise TrainingError(
+            "layout_unsupported",
+            f"This looks like a LabelMe export of flags without outlines ({printable(texts[0])}), and flags are not "
+            "read. Put the pictures into one folder for each class, or list them in labels.csv, with the columns file "
+            "and label.",
+        )
     if suffix == ".json":
         raise _unsupported("LabelMe export with polygons", named, segmentation=True)
     lines = next((lines for path in texts[:10] if (lines := _content(index, path).split(b"\n"))[0].strip()), [b""])
     if _NUMBERS.match(lines[0]):
         polygons = len(lines[0].split()) > 5
         raise _unsupported(f"YOLO export with {'polygons' if polygons else 'boxes'}", named, segmentation=polygons)
+
+
+def _has_only_flags(index: PictureIndex, path: str) -> bool:
+    content = b"".join(_content(index, path).split())
+    return b'"shapes":[]' in content and b'"flags":{"' in content
 
 
 def _kind_of_json(index: PictureIndex, path: str) -> str:

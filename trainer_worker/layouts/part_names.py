@@ -23,12 +23,19 @@ PART_WORDS = {
 }
 #: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
 SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
+#: What Google Drive calls the parts of one download: `flowers-20260101T101010Z-1-001`.
+_PART_OF_DOWNLOAD = re.compile(r".+-20\d{6}T\d{6}Z(?:-\d+)+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def part_of(name: str) -> Part:
     """The part that a name is or contains as a word (`train`, `val2017`, `seg_test`); ANY where that is unclear."""
     return _read(name)[0]
+
+
+def is_part_of_download(name: str) -> bool:
+    """Whether a folder or a zip is called like one of the parts of a download from Google Drive."""
+    return bool(_PART_OF_DOWNLOAD.fullmatch(name))
 
 
 def parts_of(names: Iterable[str]) -> dict[str, Part]:

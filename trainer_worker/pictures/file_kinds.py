@@ -43,6 +43,7 @@ _STARTS = (
     (b"\x1aE\xdf\xa3", _NO_PICTURE.format("a film")),
     (b"\x89HDF", _NO_PICTURE.format("an HDF5 file")),
     (b"\x93NUMPY", "it is a NumPy array; pictures are saved as PNG or JPEG (only masks may be arrays)"),
+    (b"book\0\0\0\0mark", _NO_PICTURE.format("an alias of a Mac") + "; put the file itself here"),
     (b"version https://git-lfs", _NO_PICTURE.format("a pointer of Git LFS") + "; run git lfs pull"),
 )
 #: Words near the beginning of a text, and what such a text is.

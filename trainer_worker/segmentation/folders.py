@@ -25,6 +25,7 @@ from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLay
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.layouts.name_lists import skipped_sentence
+from trainer_worker.layouts.split_findings import lost_part_findings
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
@@ -58,7 +59,8 @@ MAX_EXAMPLES_BYTES = 1024**3
 class MaskFolders:
     """What a project's folders hold: the pairs in the order of their names, and what was left out.
 
-    layout, layout_rule: how they were recognised, see MaskLayout. findings: what their owner should know.
+    layout, layout_rule: how they were recognised, see MaskLayout. findings: what their owner should know. parts: those
+    of the caller's own split, before unreadable pictures were left out.
     """
 
     reader: PictureReader
@@ -69,6 +71,7 @@ class MaskFolders:
     layout: str = ""
     layout_rule: str = ""
     findings: list[Finding] = field(default_factory=list)
+    parts: frozenset[Part] = frozenset()
     rule: MaskRule = BLACK_AND_WHITE  # of masks for whole pictures, until read_pairs has decided it
     object_rule: MaskRule = BLACK_AND_WHITE  # the same for masks of one object each
 
@@ -137,8 +140,11 @@ class MaskFolders:
             counts={name: counts[name] for name in self.classes.names if counts[name]},
             split=dict(parts),
             skipped=len(self.skipped),
-            findings=gravest_first(self.findings),
+            findings=gravest_first([*self.findings, *self._lost_part()]),
         )
+
+    def _lost_part(self) -> list[Finding]:
+        return lost_part_findings(self.parts, {pair.part for pair in self.pairs}) if self.pairs else []
 
 
 def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> MaskFolders:
@@ -174,6 +180,7 @@ def mask_folders(layout: MaskLayout, tree: Tree, reader: PictureReader) -> MaskF
         layout=layout.name,
         layout_rule=layout.rule,
         findings=list(layout.findings),
+        parts=frozenset(picture.part for picture in layout.pictures),
     )
 
 

@@ -36,7 +36,9 @@ def foresee(
     pairs = folders.pairs
     folders.leave_out_unreadable(headers)
     read = folders.report()
-    report = msgspec.structs.replace(report, pictures=read.pictures, counts=read.counts, split=read.split)
+    report = msgspec.structs.replace(
+        report, pictures=read.pictures, counts=read.counts, split=read.split, findings=read.findings
+    )
     try:
         require_enough(folders)
         folders.callers_split()

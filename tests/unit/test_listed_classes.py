@@ -1,0 +1,68 @@
+"""What the owner of a list is told of the column that was taken, and of its labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.data_report import Finding
+from protocol.errors import TrainingError
+from tests.project_trees import pictures, tree_of
+from trainer_worker.layouts.class_folders import recognise_classes
+
+
+def findings_of(header: str, cells: list[str], name: str = "labels.csv") -> tuple[Finding, ...]:
+    """cells: what stands behind the name of each picture, repeated for nine pictures."""
+    rows = "".join(f"{number}.jpg,{cells[number % len(cells)]}\n" for number in range(9))
+    return recognise_classes(tree_of(pictures("", 9), texts={name: f"{header}\n{rows}"})).findings
+
+
+@pytest.mark.parametrize(
+    ("labels", "code", "severity", "named"),
+    [
+        (["rose", "red rose"], "joined_classes", "info", "red rose"),
+        (["rose", "red", "red rose"], "joined_classes", "warning", "red rose"),
+        (["Rose", "rose"], "case_twins", "warning", "'Rose' and 'rose'"),
+        (["café", "cafe"], "case_twins", "warning", "'cafe' and 'café'"),
+        (["cat", "dog", "nan"], "doubtful_classes", "warning", "nan"),
+        (["cat", "dog", "?"], "doubtful_classes", "warning", "?"),
+        (["cat", "dog", "unlabeled"], "doubtful_classes", "warning", "unlabeled"),
+    ],
+)
+def test_labels_that_may_be_mistakes_are_named(labels: list[str], code: str, severity: str, named: str) -> None:
+    (found,) = findings_of("file,label", labels)
+    assert (found.code, found.severity) == (code, severity)
+    assert named in found.sentence
+    assert "folder" not in found.cure  # there are none
+
+
+def test_of_several_columns_of_classes_the_one_that_is_used_is_named() -> None:
+    (found,) = findings_of("file,species,breed", ["cat,siam", "cat,persian", "dog,collie"])
+    assert (found.code, found.severity) == ("other_label_columns", "warning")
+    assert "species is used, and breed is not" in found.sentence
+
+
+@pytest.mark.parametrize("cells", [["0,cat", "1,dog"], ["pet,cat", "pet,dog"]])
+def test_a_column_that_says_the_same_or_nothing_is_not_named(cells: list[str]) -> None:
+    assert not findings_of("file,class_id,class_name", cells)
+
+
+def test_a_guessed_column_is_named() -> None:
+    (words,) = findings_of("Datei,Klasse", ["Hund", "Katze"])
+    (numbers,) = findings_of("file,age", ["20", "21.5", "22"])
+    assert (words.code, words.severity) == ("guessed_column", "info")
+    assert (numbers.code, numbers.severity) == ("guessed_column", "warning")
+    assert "column age" in numbers.sentence
+    assert "no order" in numbers.sentence
+
+
+def test_a_table_of_attributes_is_explained() -> None:
+    with pytest.raises(
+        TrainingError, match=r"each of its 3 columns of -1 and 1 .* keep the column of the files and one"
+    ):
+        findings_of("image_id,Male,Smiling,Young", ["-1,1,1", "1,1,-1", "-1,-1,1"], "list_attr_celeba.csv")
+
+
+def test_a_list_that_is_not_read_is_named_beside_a_single_folder() -> None:
+    lines = {"list_attr_celeba.txt": "3\nMale Young\n0.jpg -1 1\n"}
+    with pytest.raises(TrainingError, match=r"No classes are read from list_attr_celeba\.txt"):
+        recognise_classes(tree_of(pictures("img_align_celeba"), texts=lines))

@@ -1,0 +1,67 @@
+"""Folders that look like classes but are something else, and folders that were meant as classes but hold no picture."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from protocol.errors import TrainingError
+from tests.project_trees import codes, counts, pictures, tree_of
+from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.pictures.file_kinds import kind_of
+
+CATS_AND_DOGS = [*pictures("cat"), *pictures("dog")]
+
+
+@pytest.mark.parametrize(("train", "other"), [("train", "eval"), ("training", "validierung"), ("trian", "test")])
+def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str) -> None:
+    folders = [f"{part}/{kind}" for part in (train, other) for kind in ("cat", "dog")]
+    with pytest.raises(TrainingError, match=r"such as cat, dog, .* Call them train and test") as error:
+        recognise_classes(tree_of(*map(pictures, folders)))
+    assert error.value.code == "layout_unclear"
+
+
+@pytest.mark.parametrize("part", ["flowers-20260101T101010Z-00{}", "flowers-20260101T101010Z-1-00{}"])
+def test_parts_of_a_download_are_no_classes(part: str) -> None:
+    folders = [f"{part.format(number)}/flowers/{kind}" for number in (1, 2) for kind in ("rose", "tulip")]
+    with pytest.raises(TrainingError, match=r"parts of a download .* Unpack all of them into one folder"):
+        recognise_classes(tree_of(*map(pictures, folders)))
+    assert counts(recognise_classes(tree_of(*map(pictures, folders[:2])))) == {"rose": 3, "tulip": 3}
+
+
+def test_masks_beside_the_photos_of_a_class_are_refused() -> None:
+    folders = ("benign", "malignant")
+    photos = [pictures(folder, 4, f"{folder} ({{}}).png") for folder in folders]
+    masks = [pictures(folder, 4, f"{folder} ({{}})_mask.png") for folder in folders]
+    with pytest.raises(TrainingError, match=r"Masks lie beside the pictures in the class folders: 8, such as benign/"):
+        recognise_classes(tree_of(*photos, *masks))
+    assert counts(recognise_classes(tree_of(*photos, masks[0][:2]))) == {"benign": 6, "malignant": 4}
+
+
+def test_left_sides_and_colours_are_no_masks() -> None:
+    names = ("{}.jpg", "{}_l.jpg", "{}_color.jpg")
+    layout = recognise_classes(tree_of(*(pictures(folder, 4, name) for folder in ("cat", "dog") for name in names)))
+    assert counts(layout) == {"cat": 12, "dog": 12}
+
+
+@pytest.mark.parametrize("name", ["{}.jpg - Shortcut.lnk", "MVI_{}.MOV", ".{}.jpg.icloud"])
+def test_a_class_of_files_that_are_no_pictures_is_named(name: str) -> None:
+    layout = recognise_classes(tree_of(CATS_AND_DOGS, pictures("bird", 3, name)))
+    (found,) = [each for each in layout.findings if each.code == "empty_classes"]
+    assert "bird" in found.sentence
+    assert "empty_classes" not in codes(recognise_classes(tree_of(CATS_AND_DOGS, ["notes/manual.pdf"])))
+
+
+def test_shortcuts_are_named() -> None:
+    layout = recognise_classes(tree_of(CATS_AND_DOGS, pictures("cat", 2, "more{}.lnk")))
+    (found,) = layout.findings
+    assert (found.code, found.severity, found.count) == ("shortcuts", "warning", 2)
+    assert "an alias of a Mac" in kind_of(b"book\0\0\0\0mark\0\0\0\0", "cat alias")
+
+
+def test_flags_of_labelme_are_not_sent_to_segmentation() -> None:
+    flags = {f"{n}.json": json.dumps({"flags": {"cat": True}, "shapes": []}) for n in range(4)}
+    with pytest.raises(TrainingError, match="flags without outlines") as error:
+        recognise_classes(tree_of(pictures("", 4), texts=flags))
+    assert "segmentation" not in error.value.error

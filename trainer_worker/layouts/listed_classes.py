@@ -1,0 +1,85 @@
+"""Findings about what a list gives as classes: which column was taken, and labels that may not be classes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from protocol.data_report import Finding, Severity, finding
+from protocol.text import printable
+from trainer_worker.layouts.doubtful_names import CURES_OF_LISTS, doubtful_names
+from trainer_worker.layouts.label_tables import LABEL_COLUMNS, Table
+from trainer_worker.layouts.layout import LabelledFile
+from trainer_worker.layouts.name_lists import some_of
+
+#: What people write between several classes of one picture.
+_JOINTS = re.compile(r"\s*[,;|&+/]\s*")
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+#: A guessed column with more different numbers than this looks like measurements.
+_MOST_NUMBERED_CLASSES = 2
+
+
+def label_findings(rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Labels that seem to name several classes at once, or none."""
+    return [*_joined_classes(rows), *doubtful_names({row.label for row in rows}, CURES_OF_LISTS)]
+
+
+def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
+    """What the owner of a list should know of the column that gives the classes.
+
+    guessed: whether its name does not say so.
+    """
+    found = []
+    path, name = printable(table.path), printable(table.header[column].strip())
+    values = {row[column].strip() for row in table.rows} - {""}
+    if guessed and name:
+        numbers = len(values) > _MOST_NUMBERED_CLASSES and all(map(_NUMBER.fullmatch, values))
+        sentence = f"{path} has no column called label, so the column {name} gives the classes."
+        cure = ""
+        if numbers:
+            sentence += " It holds numbers, and each of them is a class of its own: the model learns no order in them."
+            cure = "If they are measurements, write ranges instead, such as young and old."
+        found.append(finding("guessed_column", Severity.WARNING if numbers else Severity.INFO, sentence, cure))
+    others = [other for other in table.columns(LABEL_COLUMNS) if other != column and not _same(table, column, other)]
+    if others:
+        named = some_of([table.header[other].strip() for other in others])
+        sentence = f"{path} has several columns of classes. {name} is used, and {named} is not."
+        cure = f"If another column holds the classes that you mean, delete the column {name}."
+        found.append(finding("other_label_columns", Severity.WARNING, sentence, cure))
+    return found
+
+
+def _same(table: Table, column: int, other: int) -> bool:
+    """Whether another column says the same in other words, as numbers of classes do, or nothing at all."""
+    pairs: dict[str, set[str]] = defaultdict(set)
+    for row in table.rows:
+        pairs[row[column].strip()].add(row[other].strip())
+    said = {value for values in pairs.values() for value in values}
+    return len(said) < 2 or (all(len(values) == 1 for values in pairs.values()) and len(said) == len(pairs))
+
+
+def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Labels such as `cat,dog`, of which a piece is a label as well, and `red rose` beside `rose`."""
+    labels = {row.label for row in rows}
+    joined = {label for label in labels if len(pieces := _JOINTS.split(label)) > 1 and not labels.isdisjoint(pieces)}
+    joined |= {label for label in labels if len(pieces := label.split()) > 1 and labels.issuperset(pieces)}
+    found = []
+    if files := [row.path for row in rows if row.label in joined]:
+        sentence = (
+            f"Labels that seem to name several classes at once are classes of their own: {some_of(sorted(joined))}. "
+            f"Their pictures: {len(files)}."
+        )
+        cure = (
+            "Classification takes one class for each picture. Write the right one into the list, or delete these rows."
+        )
+        found.append(finding("joined_classes", Severity.WARNING, sentence, cure, files))
+    longer = {label for label in labels - joined if len(words := label.split()) > 1 and not labels.isdisjoint(words)}
+    if files := [row.path for row in rows if row.label in longer]:
+        sentence = (
+            f"Labels that hold another label as a word are classes of their own: {some_of(sorted(longer))}. "
+            f"Their pictures: {len(files)}."
+        )
+        cure = "If they belong to the class of the shorter name, give them that label in the list."
+        found.append(finding("joined_classes", Severity.INFO, sentence, cure, files))
+    return found
