@@ -161,7 +161,20 @@ def test_a_task_does_not_start_while_all_workers_drain(context: BrowserContext, 
     page = watched.open(f"/tasks/{service.tasks['waiting']}")
     waits = page.get_by_role("region", name="What goes on")
     expect(waits).to_contain_text("take no new task")
+    expect(waits).to_contain_text("workers undrain")
     expect(waits).not_to_contain_text("Starts in")
+    watched.check()
+
+
+def test_nobody_is_told_to_undrain_workers_that_the_cluster_drains(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/v1/workers", _with_state("draining", {"labels": {}, "maxWorkers": 1}))
+    page = watched.open(f"/tasks/{service.tasks['waiting']}")
+    waits = page.get_by_role("region", name="What goes on")
+    expect(waits).to_contain_text("the cluster adds")
+    expect(waits).not_to_contain_text("undrain")
     watched.check()
 
 
@@ -191,14 +204,15 @@ def test_estimates_are_not_told_to_the_second(context: BrowserContext, service: 
     assert said == ["less than 30 seconds", "10 to 30 seconds", "less than 1 minute", "3 to 5 minutes"]
 
 
-def _with_state(state: str) -> Callable[[Route], None]:
-    """All workers of an answer are said to be in this state."""
+def _with_state(state: str, *pools: dict[str, object]) -> Callable[[Route], None]:
+    """All workers of an answer are said to be in this state, and the cluster to have these pools."""
 
     def answer(route: Route) -> None:
         answered = route.fetch()
         listed = answered.json()
         for worker in listed["workers"]:
             worker["state"] = state
+        listed["pools"] += pools
         route.fulfill(response=answered, json=listed)
 
     return answer
