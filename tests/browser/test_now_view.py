@@ -21,6 +21,18 @@ SAID_OF_TIMES = """async (ranges) => {
 }"""
 
 
+#: A stream of events that never opens.
+NO_EVENTS = """
+    delete window.SharedWorker;
+    window.EventSource = class { addEventListener() {} close() {} };
+"""
+#: The pauses of a hundred pages after so many failures, in milliseconds.
+PAUSES = """async (failures) => {
+    const { pauseAfterMs } = await import(new URL("pauses.js", document.querySelector("script[type=module]").src));
+    return Array.from({ length: 100 }, () => pauseAfterMs(failures, 2000));
+}"""
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedService]:
     with PopulatedService(tmp_path_factory.mktemp("now-view")) as running:
@@ -142,6 +154,31 @@ def test_a_broker_that_was_away_is_back_without_a_reload(context: BrowserContext
     expect(page.locator(".card")).to_contain_text("trainer_worker_0")
     expect(page.get_by_role("alert")).to_have_count(0)
     watched.check()
+
+
+def test_a_view_waits_as_long_as_the_server_asks(context: BrowserContext, service: PopulatedService) -> None:
+    context.add_init_script(NO_EVENTS)
+    watched = WatchedPage(context, service.origin)
+    watched.page.clock.install()
+    away = {"error": "The broker does not answer.", "code": "broker_away"}
+    queue = "**/v1/queue*"
+    context.route(queue, lambda route: route.fulfill(status=503, json=away, headers={"Retry-After": "30"}))
+    page = watched.open("/now")
+    expect(page.get_by_role("alert")).to_contain_text("The broker does not answer.")
+    with page.expect_response("**/v1/workers"):  # It is asked for every 15 s, as the queue would be.
+        page.clock.fast_forward(29_000)
+    assert sum("/v1/queue" in url for url in watched.asked) == 1
+    with page.expect_request(queue):
+        page.clock.fast_forward(10_000)
+    watched.check()
+
+
+def test_pauses_grow_up_to_a_bound_and_differ_between_pages(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open("/now")
+    for failures, whole_ms in ((1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (5_000, 10_000)):
+        pauses_ms = page.evaluate(PAUSES, failures)
+        assert all(2_000 + whole_ms / 2 <= each <= 2_000 + whole_ms for each in pauses_ms), failures
+        assert max(pauses_ms) - min(pauses_ms) > whole_ms / 4, failures
 
 
 def test_a_worker_that_drains_is_shown_without_an_event(context: BrowserContext, service: PopulatedService) -> None:
