@@ -133,6 +133,7 @@ class Core(Fleet):
             pools=self.offers.pools(self._now.monotonic_s),
             overdue=self._overdue(),
             unmet=self._unmet(),
+            last_tasks=workers.last_tasks,
         )
 
     # ---- front-ends ----

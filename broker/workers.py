@@ -121,6 +121,12 @@ class WorkerTable:
         return sum(worker.takes_no_task and worker.task_id is None for worker in self._by_key.values())
 
     @property
+    def last_tasks(self) -> tuple[str, ...]:
+        """The tasks of those that take none after them."""
+        held = (worker.task_id for worker in self._by_key.values() if worker.takes_no_task)
+        return tuple(task_id for task_id in held if task_id is not None)
+
+    @property
     def memory_mb(self) -> dict[str, float]:
         """What the processes of each worker hold, as far as it has said so."""
         return {worker.name: worker.memory_mb for worker in self._by_key.values() if worker.memory_mb}

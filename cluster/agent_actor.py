@@ -6,6 +6,7 @@ The actor imports neither TensorFlow nor ZeroMQ. Ray keeps it where it has reser
 from __future__ import annotations
 
 import collections
+import inspect
 import os
 import signal
 import subprocess
@@ -125,9 +126,11 @@ def watch_head(has_ended: Callable[[], bool], leave: Callable[[], None]) -> None
     """
     from ray.util import list_named_actors
 
+    # Its wrappers would connect this process anew if Ray has just disconnected it in order to end it.
+    ask_head = inspect.unwrap(list_named_actors)
     while not has_ended():
         try:
-            list_named_actors()
+            ask_head()
         except Exception as error:  # Whatever it is, nobody would notice that this thread has ended.
             sys.stderr.write(f"The head of the Ray cluster does not answer, so the agent leaves: {error}\n")
             leave()

@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 import psutil
@@ -30,6 +29,8 @@ from conf.process_end import is_running
 RAYLET_VARIABLE = "RAY_RAYLET_PID"
 #: The signals that tell a worker to end.
 ORDERS = (signal.SIGTERM, signal.SIGINT)
+#: The signals that a keeper sleeps for. SIGCHLD says that its child has ended.
+WATCHED = (*ORDERS, signal.SIGCHLD)
 #: How often to look whether the raylet still runs. docs/cluster.md names these two.
 LOOK_INTERVAL_S = 1.0
 #: A worker that was told to end hands back its task and is gone within a few seconds. After this long it is killed.
@@ -39,7 +40,7 @@ END_TIMEOUT_S = 15.0
 class Child(Protocol):
     """What is needed of subprocess.Popen."""
 
-    def wait(self, timeout: float | None = None) -> int: ...
+    def poll(self) -> int | None: ...
     def terminate(self) -> None: ...
     def kill(self) -> None: ...
 
@@ -60,19 +61,20 @@ class Tie:
         self._raylet = raylet
         self._told_at_s: float | None = None
 
-    def tell(self, *_: object) -> None:
-        """Have the child end. May be called in a signal handler."""
+    def tell(self) -> None:
+        """Have the child end."""
         if self._told_at_s is None:
             self._told_at_s = time.monotonic()
         self._child.terminate()
 
     def wait(self) -> int:
-        """The exit code of the child."""
-        while True:
-            try:
-                return self._child.wait(LOOK_INTERVAL_S)
-            except subprocess.TimeoutExpired:
-                self.look(time.monotonic())
+        """The exit code of the child. WATCHED must be blocked, so that none of them is lost between two pauses."""
+        while (code := self._child.poll()) is None:
+            came = signal.sigtimedwait(WATCHED, LOOK_INTERVAL_S)
+            if came is not None and came.si_signo in ORDERS:
+                self.tell()
+            self.look(time.monotonic())
+        return code
 
     def look(self, now_s: float) -> None:
         """Tell the child to end if the raylet has ended, and kill one that was told END_TIMEOUT_S ago."""
@@ -96,7 +98,8 @@ def run(parent_pid: int, command: list[str], raylet_pid: int | None) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.kill(keeper_pid, signal.SIGTERM)
 
-    take_orders(forward)
+    for number in ORDERS:
+        signal.signal(number, forward)
     return os.waitstatus_to_exitcode(os.waitpid(keeper_pid, 0)[1])
 
 
@@ -108,25 +111,16 @@ def keep(parent_pid: int, command: list[str], raylet_pid: int | None) -> int:
     except psutil.NoSuchProcess:
         return 1  # The raylet has ended before it could be watched.
     # An order that comes before there is a child to end waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ORDERS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     # This process has one thread, so it may run code between fork and exec.
     tie_child = functools.partial(begin_child, os.getpid())
-    tie = Tie(subprocess.Popen(command, preexec_fn=tie_child, start_new_session=True), raylet)
-    take_orders(tie.tell)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
-    return tie.wait()
+    return Tie(subprocess.Popen(command, preexec_fn=tie_child, start_new_session=True), raylet).wait()
 
 
 def begin_child(parent_pid: int) -> None:
     """What the child does before the command: it ends with its parent, and no signal waits."""
     tie_to_parent(parent_pid)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ORDERS)
-
-
-def take_orders(end: Callable[..., object]) -> None:
-    """Have SIGTERM and SIGINT call it."""
-    for number in ORDERS:
-        signal.signal(number, end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
 
 
 def leave_with(code: int) -> NoReturn:

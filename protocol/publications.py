@@ -96,7 +96,8 @@ class Tick(Message, frozen=True):
     workers: how many are registered. warm: how many have loaded TensorFlow (they are ready or training). free: how many
     are ready and have no task. pending: tasks that would start if a worker were free. started_at_s: when this run of
     the broker began, in seconds since the epoch. dropped: how many messages it has dropped since then, by kind.
-    draining: idle workers that take no new task. memory_mb: what the processes of each worker hold, by its name.
+    draining: idle workers that take no new task. last_tasks: those that busy workers train which take no new task after
+    them. memory_mb: what the processes of each worker hold, by its name.
     pools: those of the cluster's newest report; () if there is none. overdue: waiting tasks that a free worker could
     start; a broker without faults gives them out at once.
     unmet: what waiting tasks lack a worker for.
@@ -118,3 +119,4 @@ class Tick(Message, frozen=True):
     unmet: Annotated[tuple[UnmetNeeds, ...], Meta(max_length=MAX_UNMET)] = ()
     term: Whole = 0
     leader: Leader = ""
+    last_tasks: Annotated[tuple[TaskId, ...], Meta(max_length=MAX_LISTED)] = ()

@@ -21,6 +21,18 @@ SAID_OF_TIMES = """async (ranges) => {
 }"""
 
 
+#: A stream of events that never opens.
+NO_EVENTS = """
+    delete window.SharedWorker;
+    window.EventSource = class { addEventListener() {} close() {} };
+"""
+#: The pauses of a hundred pages after so many failures, in milliseconds.
+PAUSES = """async (failures) => {
+    const { pauseAfterMs } = await import(new URL("pauses.js", document.querySelector("script[type=module]").src));
+    return Array.from({ length: 100 }, () => pauseAfterMs(failures, 2000));
+}"""
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedService]:
     with PopulatedService(tmp_path_factory.mktemp("now-view")) as running:
@@ -144,6 +156,31 @@ def test_a_broker_that_was_away_is_back_without_a_reload(context: BrowserContext
     watched.check()
 
 
+def test_a_view_waits_as_long_as_the_server_asks(context: BrowserContext, service: PopulatedService) -> None:
+    context.add_init_script(NO_EVENTS)
+    watched = WatchedPage(context, service.origin)
+    watched.page.clock.install()
+    away = {"error": "The broker does not answer.", "code": "broker_away"}
+    queue = "**/v1/queue*"
+    context.route(queue, lambda route: route.fulfill(status=503, json=away, headers={"Retry-After": "30"}))
+    page = watched.open("/now")
+    expect(page.get_by_role("alert")).to_contain_text("The broker does not answer.")
+    with page.expect_response("**/v1/workers"):  # It is asked for every 15 s, as the queue would be.
+        page.clock.fast_forward(29_000)
+    assert sum("/v1/queue" in url for url in watched.asked) == 1
+    with page.expect_request(queue):
+        page.clock.fast_forward(10_000)
+    watched.check()
+
+
+def test_pauses_grow_up_to_a_bound_and_differ_between_pages(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open("/now")
+    for failures, whole_ms in ((1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (5_000, 10_000)):
+        pauses_ms = page.evaluate(PAUSES, failures)
+        assert all(2_000 + whole_ms / 2 <= each <= 2_000 + whole_ms for each in pauses_ms), failures
+        assert max(pauses_ms) - min(pauses_ms) > whole_ms / 4, failures
+
+
 def test_a_worker_that_drains_is_shown_without_an_event(context: BrowserContext, service: PopulatedService) -> None:
     watched = WatchedPage(context, service.origin)
     watched.page.clock.install()
@@ -161,7 +198,20 @@ def test_a_task_does_not_start_while_all_workers_drain(context: BrowserContext, 
     page = watched.open(f"/tasks/{service.tasks['waiting']}")
     waits = page.get_by_role("region", name="What goes on")
     expect(waits).to_contain_text("take no new task")
+    expect(waits).to_contain_text("workers undrain")
     expect(waits).not_to_contain_text("Starts in")
+    watched.check()
+
+
+def test_nobody_is_told_to_undrain_workers_that_the_cluster_drains(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    watched = WatchedPage(context, service.origin)
+    context.route("**/v1/workers", _with_state("draining", {"labels": {}, "maxWorkers": 1}))
+    page = watched.open(f"/tasks/{service.tasks['waiting']}")
+    waits = page.get_by_role("region", name="What goes on")
+    expect(waits).to_contain_text("the cluster adds")
+    expect(waits).not_to_contain_text("undrain")
     watched.check()
 
 
@@ -191,14 +241,15 @@ def test_estimates_are_not_told_to_the_second(context: BrowserContext, service: 
     assert said == ["less than 30 seconds", "10 to 30 seconds", "less than 1 minute", "3 to 5 minutes"]
 
 
-def _with_state(state: str) -> Callable[[Route], None]:
-    """All workers of an answer are said to be in this state."""
+def _with_state(state: str, *pools: dict[str, object]) -> Callable[[Route], None]:
+    """All workers of an answer are said to be in this state, and the cluster to have these pools."""
 
     def answer(route: Route) -> None:
         answered = route.fetch()
         listed = answered.json()
         for worker in listed["workers"]:
             worker["state"] = state
+        listed["pools"] += pools
         route.fulfill(response=answered, json=listed)
 
     return answer

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("ray", reason="ray is not installed; pip install -r requirements-cluster.txt")
 
+import ray
 import ray.util
 from ray.exceptions import GetTimeoutError, RaySystemError
 
@@ -45,3 +46,11 @@ def test_nothing_is_asked_once_the_agent_has_ended(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(agent_actor, "HEAD_INTERVAL_S", 0.0)
     agent_actor.watch_head(lambda: head.answers == 1, head.leave)
     assert (head.answers, head.left) == (1, 0)
+
+
+def test_a_process_that_ray_has_disconnected_connects_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[int] = []
+    monkeypatch.setattr(ray, "init", lambda: connected.append(1))
+    head = Head(0, RaySystemError("lost"))
+    agent_actor.watch_head(lambda: False, head.leave)
+    assert (connected, head.left) == ([], 1)

@@ -126,7 +126,7 @@ class DeafChild:
     def __init__(self) -> None:
         self.orders: list[str] = []
 
-    def wait(self, timeout: float | None = None) -> int:
+    def poll(self) -> int | None:
         raise AssertionError("nobody waits")
 
     def terminate(self) -> None:
@@ -154,3 +154,21 @@ def test_a_signal_is_passed_on_and_the_exit_code_comes_back(tmp_path: Path) -> N
     between.send_signal(signal.SIGTERM)
     assert actor.wait(TIMEOUT_S) == 3
     assert (tmp_path / "told").exists()
+
+
+#: As `python -m cluster.tied_process`, but whoever sleeps for a fixed time fails.
+SLEEPLESS = """
+import sys, time
+from cluster import tied_process
+def refuse(seconds): raise AssertionError(f"slept {seconds} s instead of waiting for a signal")
+time.sleep = refuse
+tied_process.leave_with(tied_process.run(int(sys.argv[1]), sys.argv[2:], None))
+"""
+
+
+def test_a_keeper_sleeps_until_a_signal_comes(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", SLEEPLESS, str(os.getpid()), sys.executable, "-c", WORKER, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT) as between:
+        wait_until(lambda: (tmp_path / "began").exists() and (tmp_path / "began").read_text(), "the worker")
+        between.send_signal(signal.SIGTERM)
+        assert between.wait(TIMEOUT_S) == 3

@@ -14,6 +14,7 @@ from tests.socket.both_clients import Make
 from tests.socket.client_answers import TASK_ID, sample, task
 from tests.socket.scripted_http import SILENCE, ScriptedHttp, answer, json_answer
 from tfmodel_client import AsyncClient, Client, errors, retrying
+from tfmodel_client.steps import Answer, Pause, Request
 from tfmodel_client.types import Predictions, TaskList, TaskSummary
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -53,6 +54,19 @@ def test_the_pause_is_the_one_that_the_server_asks_for(make: Make) -> None:
         started_s = time.monotonic()
         client.task(TASK_ID)
         assert time.monotonic() - started_s >= 0.4
+
+
+def test_clients_that_are_asked_for_the_same_pause_do_not_return_together() -> None:
+    def pause_s() -> float:
+        plan = retrying.ask(Request("GET", "/v1/server"), TaskList)
+        next(plan)
+        pause = plan.send(Answer(503, {"retry-after": "2"}))
+        assert isinstance(pause, Pause)
+        return pause.seconds
+
+    pauses_s = [pause_s() for _ in range(20)]
+    assert min(pauses_s) >= 2.0
+    assert len(set(pauses_s)) > 1
 
 
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(make: Make) -> None:

@@ -59,12 +59,14 @@ def test_a_task_is_finished_and_its_stop_rides_on_the_same_pulse() -> None:
     broker.submit("t2")
     info = drain(broker)
     assert (info.holds, info.draining) == ("t1", True)
+    assert (broker.core.tick().draining, broker.core.tick().last_tasks) == (0, ("t1",))
     broker.web(m.Cancel(3, "t1"))
     broker.web(m.DrainWanted(5, "w1", True))
     (pulse,) = [e.message for e in broker.effects if isinstance(getattr(e, "message", None), m.Pulse)]
     assert pulse == m.Pulse(m.Stop("t1", 1), True)
     broker.worker(m.Result("t1", 1, trained=TRAINED))
     broker.worker(m.Heartbeat(False, draining=True, tasks_done=1))
+    assert (broker.core.tick().draining, broker.core.tick().last_tasks) == (1, ())
     assert [record.task_id for record in broker.records if isinstance(record.fact, Leased)] == ["t1"]
 
 

@@ -178,6 +178,15 @@ def test_what_the_running_tasks_say_of_their_ends_is_waited_for() -> None:
     assert seconds(free)[1] == pytest.approx(plan())
 
 
+def test_a_worker_that_takes_no_other_task_is_not_waited_for() -> None:
+    tasks = running("t1", started_at_s=NOW_S - 2.0), running("t2"), pending("t3")
+    pictures = {"t1": 100, "t2": 1000, "t3": 100}
+    both = forecast([(task, None) for task in tasks], 1, pictures, NOW_S, ("t1",))
+    assert "t1" in both, "the end of its own task is forecast"
+    assert both["t3"] == ends(*tasks[1:], workers=1, **pictures)["t3"]
+    assert both["t3"] != ends(*tasks, workers=2, **pictures)["t3"]
+
+
 def test_a_silent_leased_task_is_waited_for_by_what_is_left_of_its_plan() -> None:
     both = ends(running("t1", started_at_s=NOW_S - 2.0), pending("t2"), t1=1000, t2=100)
     assert seconds(both["t2"])[1] == pytest.approx(seconds(both["t1"])[1] + plan())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_no_start_is_promised_while_all_workers_drain(
         return await Forecaster(cache, lambda: replace(TICK, draining=draining), pictures_of).end_of(tasks[0])
 
     assert (asyncio.run(run()) is not None) is has_forecast
+
+
+def test_no_start_is_promised_of_a_busy_worker_that_drains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, tasks = make_cache(tmp_path, 2)
+    cache.put(replace(tasks[0], state=TaskState.PROCESSING, started_at_s=time.time()), 3)
+    monkeypatch.setattr(forecaster, "PATIENCE_S", TIMEOUT_S)
+    tick = Tick(3, 1, 1, 0, 1, last_tasks=(tasks[0].task_id,))
+
+    async def run() -> dict[str, End]:
+        return await Forecaster(cache, lambda: tick, pictures_of).ends_of(tasks)
+
+    assert asyncio.run(run()).keys() == {tasks[0].task_id}
 
 
 def test_a_forecast_that_takes_long_holds_up_neither_the_event_loop_nor_the_answer(

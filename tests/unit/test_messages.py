@@ -87,7 +87,7 @@ EXAMPLES: dict[Any, list[Message]] = {
     m.Published: [
         PROGRESS,
         m.TasksChanged((changed(3, TASK),)),
-        m.Tick(3, 2, 1, 1, 4, pools=(POOL,), unmet=(m.UnmetNeeds("classification", ("gpu",)),)),
+        m.Tick(3, 2, 1, 1, 4, pools=(POOL,), unmet=(m.UnmetNeeds("classification", ("gpu",)),), last_tasks=(T1,)),
     ],
     piped.AgentToTrainer: [
         piped.Train(make_spec(T1), 1, 2),

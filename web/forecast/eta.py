@@ -57,13 +57,17 @@ class Kind(NamedTuple):
 
 
 def forecast(
-    entries: Sequence[tuple[Task, Progress | None]], workers: int, pictures: Mapping[str, int], now_s: float
+    entries: Sequence[tuple[Task, Progress | None]],
+    workers: int,
+    pictures: Mapping[str, int],
+    now_s: float,
+    last_tasks: Iterable[str] = (),
 ) -> dict[str, End]:
     """The ends by taskId, for the tasks that wait or have not yet said when they will end.
 
     entries: live tasks, and ended ones to learn from. workers: the number of those that take tasks; without any,
     waiting tasks have no forecast. pictures: the number of pictures by taskId, for folders that have been counted.
-    now_s: seconds since the epoch.
+    now_s: seconds since the epoch. last_tasks: the taskIds of what further workers train that take no task after it.
     """
     said = {task.task_id: now_s + progress.eta_s for task, progress in entries if knows_its_end(progress)}
     past = _Past((task for task, _ in entries if task.ended), said, pictures)
@@ -71,8 +75,12 @@ def forecast(
     running = [task for task in live if task.state is TaskState.PROCESSING]
     ends = {task.task_id: past.end_of_run(task, _began_at_s(task)) for task in running if task.task_id not in said}
     if workers:
-        late = past.lateness(running, workers)
-        for task, wait_s in past.waits(live, workers, now_s):
+        # A worker that takes no other task counts neither as one nor as busy.
+        leaving = set(last_tasks)
+        staying = [task for task in running if task.task_id not in leaving]
+        late = past.lateness(staying, workers)
+        waiting = (task for task in live if task.state is not TaskState.PROCESSING)
+        for task, wait_s in past.waits([*staying, *waiting], workers, now_s):
             whole_s = wait_s + past.run_s(task)
             low, middle, high = late
             waited = End(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from protocol.messages import Tick
 from protocol.task import Task
@@ -56,13 +56,15 @@ class Forecaster:
     async def _make(self) -> None:
         await asyncio.sleep(self._due_at_s - time.monotonic())
         began_s, tick, entries = time.monotonic(), self._tick(), self._cache.entries()
-        # An idle worker that drains starts none of the tasks that wait. One that still trains is among the others.
-        self._ends = await asyncio.to_thread(self.make, entries, tick.workers - tick.draining if tick else 0)
+        # A worker that drains, idle or busy, starts none of the tasks that wait.
+        last_tasks = tick.last_tasks if tick else ()
+        workers = tick.workers - tick.draining - len(last_tasks) if tick else 0
+        self._ends = await asyncio.to_thread(self.make, entries, workers, last_tasks)
         ended_s = time.monotonic()
         self._due_at_s = ended_s + REST_FACTOR * (ended_s - began_s)
 
-    def make(self, entries: list[Entry], workers: int) -> dict[str, End]:
-        """Count what is uncounted, then forecast. Runs in a thread."""
+    def make(self, entries: list[Entry], workers: int, last_tasks: Collection[str] = ()) -> dict[str, End]:
+        """Count what is uncounted, then forecast, with `workers` and `last_tasks` as there. Runs in a thread."""
         live = {entry.task.task_id: entry.task for entry in entries if not entry.task.ended}
         counts = {task_id: count for task_id, count in self.pictures.items() if task_id in live}
         until_s = time.monotonic() + COUNTING_S
@@ -71,6 +73,7 @@ class Forecaster:
             if is_wanted and (counted := self._count(task)) is not None:
                 counts[task_id] = counted
         self.pictures = counts
-        ends = forecast([(entry.task, entry.progress) for entry in entries], workers, counts, time.time())
+        known = [(entry.task, entry.progress) for entry in entries]
+        ends = forecast(known, workers, counts, time.time(), last_tasks)
         self._looked_at = frozenset(live)
         return ends

@@ -140,7 +140,7 @@ class _FileDownload:
                     "The next download continues after them.",
                     request_id=self._request.headers[REQUEST_ID],
                 )
-            yield Pause(max(asked_s, pause_s(failures)))
+            yield Pause(pause_s(failures, asked_s))
 
     def _read_on(self) -> Plan[float]:
         """Read what follows these bytes. Returns the pause that the server asks for if it can't send now, else 0.0."""

@@ -78,7 +78,7 @@ class EventSource:
         self._failures += 1
         yield Close()
         if not self.is_over:
-            yield Pause(max(asked_s, pause_s(self._failures, self._reconnect_s)))
+            yield Pause(pause_s(self._failures, asked_s, self._reconnect_s))
         return []
 
     def ask(self, wait_s: float) -> Plan[list[Event]]:

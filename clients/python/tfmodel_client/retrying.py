@@ -22,20 +22,21 @@ KEY = "Idempotency-Key"
 TRIES = 5
 #: The pause before the second try; it doubles from try to try.
 FIRST_PAUSE_S = 0.25
-#: The longest pause between two tries. A server that asks for a longer one is not asked again.
+#: The longest pause that the client makes by itself. A server that asks for a longer one is not asked again.
 LONGEST_PAUSE_S = 30.0
 #: The statuses of answers after which the call may be tried again.
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
 
-def pause_s(failures: int, first_s: float | None = None) -> float:
+def pause_s(failures: int, asked_s: float = 0.0, first_s: float | None = None) -> float:
     """The pause after that many failures in a row, at least 1. first_s: that after the first one.
 
     It is random between half of the value and the value, so that clients that failed together don't return together.
+    asked_s: what the server asks for. The pause is that much longer, because it asks all clients for the same.
     """
     first_s = FIRST_PAUSE_S if first_s is None else first_s
     longest_s = min(LONGEST_PAUSE_S, first_s * float(2 ** min(failures - 1, 16)))
-    return longest_s * random.uniform(0.5, 1.0)
+    return asked_s + longest_s * random.uniform(0.5, 1.0)
 
 
 def retry_after_s(answer: Answer) -> float | None:
@@ -85,7 +86,7 @@ def exchange(request: Request, most_tries: int) -> Plan[Answer]:
         asked_s = retry_after_s(answer) or 0.0
         if answer.status not in PASSING_STATUSES or failures == tries or asked_s > LONGEST_PAUSE_S:
             raise error_of(answer, request_id)
-        yield Pause(max(asked_s, pause_s(failures)))
+        yield Pause(pause_s(failures, asked_s))
     raise AssertionError("the last try returns or raises")
 
 

@@ -61,4 +61,4 @@ def log(task_id: str, follow: bool = False) -> ItemPlan[str]:
         if not follow and failures == TRIES:
             raise UnreachableError(lost, request_id=request.headers[REQUEST_ID])
         yield Close()
-        yield Pause(max(min(asked_s, LONGEST_PAUSE_S), pause_s(failures)))
+        yield Pause(pause_s(failures, min(asked_s, LONGEST_PAUSE_S)))

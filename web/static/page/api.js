@@ -13,19 +13,24 @@ const LONGEST_ADDRESS = 16_000;
 /** Whether a call was refused because nobody is signed in. The frame then shows the form to sign in. */
 export const signedOut = makeStore(false);
 
-/** A refusal of the server: a sentence for people (message), a stable word (code), and the HTTP status. */
+/**
+ * A refusal of the server: a sentence for people (message), a stable word (code), and the HTTP status.
+ * retryAfterMs: the pause that it asks for before the next try; 0 if it names none.
+ */
 export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {{error: string, code: string, fields?: Record<string, string>, docs?: string}} problem
+   * @param {number} [retryAfterMs]
    */
-  constructor(status, problem) {
+  constructor(status, problem, retryAfterMs = 0) {
     super(problem.error);
     this.name = "ApiError";
     this.status = status;
     this.code = problem.code;
     this.fields = problem.fields ?? {};
     this.docs = problem.docs ?? "";
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -36,6 +41,9 @@ export class OutOfTouch extends Error {
     this.name = "OutOfTouch";
   }
 }
+
+/** The pause that the server asks for after this error, in milliseconds; 0: none. @param {unknown} error */
+export const askedPauseMs = (error) => (error instanceof ApiError ? error.retryAfterMs : 0);
 
 /**
  * The address of a path of the API, such as "v1/tasks". Empty, null and undefined values of the query are left out.
@@ -80,7 +88,9 @@ export async function request(url, options = {}) {
   }
   if (answer.ok) return answer;
   if (answer.status === 401) signedOut.set(true);
-  throw new ApiError(answer.status, await problemOf(answer));
+  // A date is not read: TFModel sends seconds.
+  const retryAfterS = Number(answer.headers.get("Retry-After"));
+  throw new ApiError(answer.status, await problemOf(answer), retryAfterS > 0 ? retryAfterS * 1000 : 0);
 }
 
 /** @param {Response} answer */

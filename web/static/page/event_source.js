@@ -1,4 +1,5 @@
 // The one stream of events. It runs in a shared worker for all tabs, or in the page where there are no shared workers.
+import { pauseAfterMs } from "./pauses.js";
 
 /** @typedef {import("./api_types").components["schemas"]["Event"]} TaskEvent */
 /**
@@ -17,8 +18,6 @@ const TYPES = [
   "task.submitted", "task.started", "task.progress", "task.stop_requested", "task.cancel_requested", "model.usable",
   "model.promoted", "artifact.ready", "attempt.lost", "task.done", "task.failed", "task.cancelled",
 ];
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 5000;
 
 /** Keeps one EventSource open while it is wanted, and resumes where it was. */
 export class TaskStream {
@@ -32,7 +31,8 @@ export class TaskStream {
     /** @type {StreamState} */
     this.state = "opening";
     this.since = "";
-    this.pauseMs = FIRST_PAUSE_MS;
+    /** How many connections have failed since the last one that was open. */
+    this.failures = 0;
     /** @type {EventSource | null} */
     this.source = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -56,7 +56,7 @@ export class TaskStream {
     const source = new EventSource(url);
     this.source = source;
     source.onopen = () => {
-      this.pauseMs = FIRST_PAUSE_MS;
+      this.failures = 0;
       // Without a place to resume from, something may have happened before the stream was open.
       this.change("live", !this.since);
     };
@@ -80,8 +80,8 @@ export class TaskStream {
   failed() {
     this.close();
     this.change("away");
-    this.timer = setTimeout(() => this.open(), this.pauseMs);
-    this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
+    this.failures += 1;
+    this.timer = setTimeout(() => this.open(), pauseAfterMs(this.failures));
   }
 
   close() {

@@ -1,6 +1,7 @@
 // Data of the server as a component shows it: loading, ready, refused, or as it was when the server was last in touch.
-import { ApiError, OutOfTouch, get } from "./api.js";
+import { ApiError, OutOfTouch, askedPauseMs, get } from "./api.js";
 import { epoch, touch } from "./events.js";
+import { pauseAfterMs } from "./pauses.js";
 import { useCallback, useEffect, useRef, useState } from "./preact.js";
 import { useStore } from "./store.js";
 import { t } from "./words.js";
@@ -61,7 +62,6 @@ export function useScript(load) {
 
 /** The front-end, or the broker behind it, restarts or has too much to do. By HTTP status. */
 const PASSING = [502, 503, 504];
-const RETRY_MS = 2000;
 
 /** Whether the same call may well be answered in a moment. @param {Error | null} trouble */
 const passesByItself = (trouble) =>
@@ -80,8 +80,8 @@ const passesByItself = (trouble) =>
 export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
   const question = path === null ? "" : JSON.stringify([path, query ?? {}]);
   const [answer, setAnswer] = useState(
-    /** @type {{question: string, data: T | null, trouble: Error | null, readAt: number}} */
-    ({ question, data: null, trouble: null, readAt: 0 }));
+    /** @type {{question: string, data: T | null, trouble: Error | null, failures: number, readAt: number}} */
+    ({ question, data: null, trouble: null, failures: 0, readAt: 0 }));
   const current = useStore(epoch);
   const { state } = useStore(touch);
   const reading = useRef(/** @type {AbortController | null} */ (null));
@@ -111,12 +111,15 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
         const since = changes.current.filter(({ atMs }) => atMs >= beganMs);
         const newest = since.reduce((now, { how }) => how(now), /** @type {T} */ (data));
         hasEnded();
-        setAnswer({ question, data: newest, trouble: null, readAt: Date.now() });
+        setAnswer({ question, data: newest, trouble: null, failures: 0, readAt: Date.now() });
       },
       (error) => {
         if (controller.signal.aborted) return;
         hasEnded();
-        setAnswer((before) => ({ ...(before.question === question ? before : { data: null, readAt: 0 }), question, trouble: error }));
+        setAnswer((now) => {
+          const before = now.question === question ? now : { data: null, failures: 0, readAt: 0 };
+          return { ...before, question, trouble: error, failures: before.failures + 1 };
+        });
       },
     );
   }, [question]);
@@ -127,16 +130,23 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
   }, [reload]);
   // The events tell when the server is back, but not when the broker is, and a page that never had them is told nothing.
   useEffect(() => {
-    const ownMs = answer.trouble instanceof OutOfTouch ? 0 : everyMs;
-    const pauseMs = ownMs || (passesByItself(answer.trouble) ? RETRY_MS : everyMs);
-    if (!pauseMs) return undefined;
+    const { trouble } = answer;
+    const passes = passesByItself(trouble);
+    if (!passes && !everyMs) return undefined;
+    const leastMs = trouble instanceof OutOfTouch ? 0 : everyMs;
+    let { failures } = answer;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const again = () => {
-      if (document.visibilityState === "visible") reload();
+      if (document.visibilityState === "visible") {
+        reload();
+        failures += 1;
+      }
       wait(); // in case no answer comes
     };
-    const wait = () => void (timer = setTimeout(again, pauseMs));
+    const wait = () => {
+      timer = setTimeout(again, passes ? Math.max(leastMs, pauseAfterMs(failures, askedPauseMs(trouble))) : everyMs);
+    };
     wait();
     return () => clearTimeout(timer);
   }, [answer.readAt, answer.trouble, reload, everyMs]);

@@ -1,5 +1,6 @@
 // Writes decisions to corrections.csv. It goes on when the view is left, until everything is saved.
-import { ApiError, post } from "../../api.js";
+import { ApiError, askedPauseMs, post } from "../../api.js";
+import { pauseAfterMs } from "../../pauses.js";
 import { makeStore } from "../../store.js";
 
 /** @typedef {{action: "label" | "exclude" | "keep", label: string}} Decision */
@@ -8,7 +9,6 @@ import { makeStore } from "../../store.js";
 
 /** Decisions within this time are sent in one call. */
 const GATHER_MS = 300;
-const RETRY_MS = 2000;
 /** The most changes of one call. */
 const MOST_CHANGES = 500;
 const TOO_MANY_REQUESTS = 429;
@@ -30,6 +30,8 @@ export class Saver {
     this.refused = new Map();
     /** Why saving does not work at the moment; "" if it does. */
     this.trouble = "";
+    /** How many times in a row saving has not worked. */
+    this.failures = 0;
     /** Rises with every change of the above. */
     this.version = makeStore(0);
     this.isSending = false;
@@ -74,15 +76,19 @@ export class Saver {
     const batch = [...this.unsaved].slice(0, MOST_CHANGES);
     if (batch.length === 0 || this.isSending) return;
     this.isSending = true;
+    let pauseMs = 0;
     try {
       await this.sendAll(batch);
       this.trouble = "";
+      this.failures = 0;
     } catch (error) {
+      this.failures += 1;
+      pauseMs = pauseAfterMs(this.failures, askedPauseMs(error));
       this.trouble = error instanceof Error ? error.message : String(error);
     }
     this.isSending = false;
     this.changed();
-    if (this.unsaved.size > 0) this.later(this.trouble ? RETRY_MS : 0);
+    if (this.unsaved.size > 0) this.later(pauseMs);
   }
 
   /** One wrong change has the whole call refused. Each is then sent alone. @param {[string, Decision | null][]} batch */

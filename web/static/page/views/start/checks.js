@@ -1,6 +1,7 @@
 // What the server finds in a folder, for each trainType that it knows.
 import { OutOfTouch, post } from "../../api.js";
 import { epoch } from "../../events.js";
+import { pauseAfterMs } from "../../pauses.js";
 import { useEffect, useRef, useState } from "../../preact.js";
 import { session } from "../../session.js";
 import { useStore } from "../../store.js";
@@ -9,8 +10,6 @@ import { USUAL_USER } from "./project_fields.js";
 
 /** @typedef {import("../../api.js").Schemas["CheckView"]} CheckView */
 /** The report on the folder, or why there is none. @typedef {{report: CheckView | null, trouble: Error | null}} Checked */
-
-const RETRY_MS = 2000;
 
 /**
  * checks: by trainType; one that is not there yet is missing. check: looks at the folder again for these trainTypes.
@@ -23,8 +22,8 @@ export function useChecks(folder, trainTypes) {
   const inTouch = useStore(epoch);
   const [checks, setChecks] = useState(/** @type {Record<string, Checked>} */ ({}));
   const running = useRef(/** @type {Record<string, AbortController>} */ ({}));
-  /** @param {readonly string[]} names */
-  const check = (names) => names.forEach((trainType) => {
+  /** @param {readonly string[]} names @param {number} [failures] how many times in a row the server was out of touch */
+  const check = (names, failures = 0) => names.forEach((trainType) => {
     running.current[trainType]?.abort();
     const { signal } = (running.current[trainType] = new AbortController());
     post("v1/check", { userId, projectId: lastPart(folder), projectDir: folder, trainType }, signal).then(
@@ -33,7 +32,7 @@ export function useChecks(folder, trainTypes) {
         if (signal.aborted) return;
         setChecks((all) => ({ ...all, [trainType]: { report: all[trainType]?.report ?? null, trouble } }));
         if (!(trouble instanceof OutOfTouch)) return;
-        const timer = setTimeout(() => check([trainType]), RETRY_MS);
+        const timer = setTimeout(() => check([trainType], failures + 1), pauseAfterMs(failures + 1));
         signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
       },
     );

@@ -29,11 +29,7 @@ export function Waiting({ task }) {
   useEvents((event) => {
     if (event.type !== "task.progress") reloadSoon();
   });
-  const needs = /** @type {string[]} */ (task.options["needs"] ?? []);
-  const able = workers.data?.workers.filter((each) =>
-    each.trainTypes.includes(task.trainType) && needs.every((need) => has(each.labels, need)));
-  const whyNot = able?.length === 0 ? (needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker"))
-    : able?.every((each) => each.state === "draining") ? t("task.all_drain") : "";
+  const whyNot = workers.data ? whyNoStart(task, workers.data) : "";
   return html`
     <section class="task-now card" aria-label=${t("task.now")}>
       <p class="unseen" role="status">${t("task.waits")}</p>
@@ -41,6 +37,21 @@ export function Waiting({ task }) {
       <p>${whyNot || [queue.data ? startOf(task.taskId, queue.data) : "",
         task.etaRangeSeconds ? t("task.done_in", { range: durationRange(task.etaRangeSeconds) }) : ""].filter(Boolean).join(" ")}</p>
     </section>`;
+}
+
+/**
+ * Why no worker that is there takes the task, and what must come first; "" if one does.
+ * @param {import("./use_task.js").TaskView} task @param {WorkerList} list
+ */
+function whyNoStart(task, { workers, pools }) {
+  const needs = /** @type {string[]} */ (task.options["needs"] ?? []);
+  const hasAll = (/** @type {{labels: Record<string, string>}} */ { labels }) => needs.every((need) => has(labels, need));
+  const able = workers.filter((each) => each.trainTypes.includes(task.trainType) && hasAll(each));
+  if (able.some((each) => each.state !== "draining")) return "";
+  // The cluster drains workers by itself and starts others, so nobody has to do anything.
+  if (pools.some((each) => each.maxWorkers > 0 && hasAll(each))) return t("task.cluster_starts_one");
+  if (able.length) return t("task.all_drain");
+  return needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker");
 }
 
 /**
