@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.recipes import Score
-from service.task_words import size_words
+from protocol.sizes import size_in_words
 
 #: Shorter stages are left out of the table.
 SHORTEST_STAGE_S = 0.1
@@ -33,7 +33,7 @@ def print_result(console: Console, task: dict[str, Any], folder: Path, score: Sc
     for number, (name, took_s) in enumerate(stages.items()):
         table.add_row("stages" if number == 0 else "", name, f"{took_s:.1f} s")
     for number, (name, size_bytes) in enumerate(_sizes(manifest["files"]).items()):
-        table.add_row("files" if number == 0 else "", name, size_words(size_bytes))
+        table.add_row("files" if number == 0 else "", name, size_in_words(size_bytes))
     console.print(table)
 
 

@@ -120,6 +120,15 @@ def test_a_folder_is_chosen_and_trained_on_by_keyboard_alone(context: BrowserCon
     watched.check()
 
 
+def test_a_limit_reads_as_the_operator_has_set_it(context: BrowserContext, programs: Programs) -> None:
+    """Settings that end in _mb count 2^20 bytes."""
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open("/start")
+    web = programs.settings.web
+    expect(page.get_by_text(f"{web.max_upload_mb} MB for one photo")).to_be_visible()
+    watched.check()
+
+
 def test_folders_have_no_barriers_and_stand_on_a_phone(chromium: Browser, programs: Programs) -> None:
     with chromium.new_context(viewport={"width": PHONE, "height": 800}) as context:
         watched = WatchedPage(context, origin_of(programs))
