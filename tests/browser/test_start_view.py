@@ -216,6 +216,7 @@ def test_a_finding_is_cured_with_a_click_and_the_cure_taken_back(context: Browse
     expect(page.get_by_text("One correction of yours")).to_be_visible()
     page.get_by_text("One correction of yours").click()
     page.get_by_role("button", name="Take back what was said of images/rose/0.png").click()
+    expect(page.get_by_text("One photo: again as in the folder.")).to_be_visible()
     page.get_by_label("Move to class …").select_option("tulip")
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.get_by_text("One photo: counted as tulip.")).to_be_visible()
@@ -247,6 +248,42 @@ def test_dropped_photos_are_uploaded_by_class(chromium: Browser, programs: Progr
         assert names_in(project / "Class 2") == ["10.png", "11.png", "12.png", "13.png"]
         assert len(names_in(project / HOSTILE)) == 4
         watched.check()
+
+
+def test_photos_that_were_taken_away_can_be_brought_back(context: BrowserContext, programs: Programs) -> None:
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open("/start")
+    page.get_by_role("button", name="Begin with empty classes").click()
+    drop(card(page, "Class 1").get_by_role("group"), *map(photo, range(4)))
+    card(page, "Class 1").get_by_role("button", name="Remove the class").click()
+    expect(page.get_by_text("The class Class 1 with its 4 photos was removed.")).to_be_visible()
+    assert barriers(watched) == []
+    page.get_by_role("button", name="Undo").click()
+    expect(card(page, "Class 1").locator("img")).to_have_count(4)
+    card(page, "Class 1").get_by_role("button", name="Remove 2.png").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(card(page, "Class 1").locator("img")).to_have_count(4)
+    card(page, "Class 2").get_by_role("button", name="Remove the class").click()
+    expect(card(page, "Class 2")).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    watched.check()
+
+
+def test_an_upload_counts_only_photos_that_are_still_there(context: BrowserContext, programs: Programs) -> None:
+    """A class that was uploaded and then removed no longer counts."""
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open("/start")
+    page.get_by_role("button", name="Begin with empty classes").click()
+    page.get_by_label("Name of the project").fill("counted")
+    drop(card(page, "Class 1").get_by_role("group"), *map(photo, range(30, 33)), ("4.png", b"no picture"))
+    drop(card(page, "Class 2").get_by_role("group"), *map(photo, range(40, 43)))
+    page.get_by_role("button", name="Upload 7 photos").click()
+    expect(page.get_by_text("All photos are uploaded.")).to_be_attached()
+    card(page, "Class 2").get_by_role("button", name="Remove the class").click()
+    drop(card(page, "Class 1").get_by_role("group"), photo(34))
+    page.get_by_role("button", name="Upload one photo").click()
+    expect(page.get_by_text("5 of 5 photos")).to_be_visible()
+    watched.check()
 
 
 def test_a_folder_of_folders_becomes_classes_and_a_reload_skips_what_is_stored(
