@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
-from tests.browser.given_files import drop
+from tests.browser.given_files import drop, photo
 from tests.browser.watched_page import WatchedPage
 from tests.drawn_projects import draw_classes, draw_pairs
-from tests.prediction_projects import plain
 from tests.socket.programs import Programs
 
 WIDE, PHONE = 1280, 360
@@ -45,10 +44,6 @@ def origin_of(programs: Programs) -> str:
 
 def folder_step(folder: Path) -> str:
     return f"/start?folder={urllib.parse.quote(str(folder))}"
-
-
-def photo(number: int) -> tuple[str, bytes]:
-    return f"{number}.png", plain((number * 7 % 256, number % 256, 90)).content
 
 
 def large_photo(number: int) -> bytes:
@@ -248,42 +243,6 @@ def test_dropped_photos_are_uploaded_by_class(chromium: Browser, programs: Progr
         assert names_in(project / "Class 2") == ["10.png", "11.png", "12.png", "13.png"]
         assert len(names_in(project / HOSTILE)) == 4
         watched.check()
-
-
-def test_photos_that_were_taken_away_can_be_brought_back(context: BrowserContext, programs: Programs) -> None:
-    watched = WatchedPage(context, origin_of(programs))
-    page = watched.open("/start")
-    page.get_by_role("button", name="Begin with empty classes").click()
-    drop(card(page, "Class 1").get_by_role("group"), *map(photo, range(4)))
-    card(page, "Class 1").get_by_role("button", name="Remove the class").click()
-    expect(page.get_by_text("The class Class 1 with its 4 photos was removed.")).to_be_visible()
-    assert barriers(watched) == []
-    page.get_by_role("button", name="Undo").click()
-    expect(card(page, "Class 1").locator("img")).to_have_count(4)
-    card(page, "Class 1").get_by_role("button", name="Remove 2.png").click()
-    page.get_by_role("button", name="Undo").click()
-    expect(card(page, "Class 1").locator("img")).to_have_count(4)
-    card(page, "Class 2").get_by_role("button", name="Remove the class").click()
-    expect(card(page, "Class 2")).to_have_count(0)
-    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
-    watched.check()
-
-
-def test_an_upload_counts_only_photos_that_are_still_there(context: BrowserContext, programs: Programs) -> None:
-    """A class that was uploaded and then removed no longer counts."""
-    watched = WatchedPage(context, origin_of(programs))
-    page = watched.open("/start")
-    page.get_by_role("button", name="Begin with empty classes").click()
-    page.get_by_label("Name of the project").fill("counted")
-    drop(card(page, "Class 1").get_by_role("group"), *map(photo, range(30, 33)), ("4.png", b"no picture"))
-    drop(card(page, "Class 2").get_by_role("group"), *map(photo, range(40, 43)))
-    page.get_by_role("button", name="Upload 7 photos").click()
-    expect(page.get_by_text("All photos are uploaded.")).to_be_attached()
-    card(page, "Class 2").get_by_role("button", name="Remove the class").click()
-    drop(card(page, "Class 1").get_by_role("group"), photo(34))
-    page.get_by_role("button", name="Upload one photo").click()
-    expect(page.get_by_text("5 of 5 photos")).to_be_visible()
-    watched.check()
 
 
 def test_a_folder_of_folders_becomes_classes_and_a_reload_skips_what_is_stored(

@@ -34,7 +34,8 @@ function NoTasks({ query }) {
   const isFiltered = Boolean(query.search || query.userId || query.projectId || query.state || query.cursor);
   return isFiltered
     ? html`<${Empty}><p>${t("now.nothing_found")}</p><p><a href=${link(["now"])}>${t("now.show_all")}</a></p><//>`
-    : html`<${Empty}><p>${user ? t("now.nothing_of_user", { user }) : t("now.nothing_yet")}</p><p><a href=${link(["start"])}>${t("now.start_one")}</a></p><//>`;
+    : html`<${Empty}><p>${user ? t("now.nothing_of_user", { user }) : t("now.nothing_yet")}</p>
+      <p><a href=${link(["start"])}>${t("now.start_one")}</a></p><//>`;
 }
 
 /** @param {{list: Schemas["TaskList"], query: Query}} props */

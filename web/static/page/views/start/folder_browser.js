@@ -35,7 +35,9 @@ function Inside({ top, at }) {
     if (shown.current !== path) heading.current?.focus();
     shown.current = path;
   }, [path]);
-  if (!path && top.folders.length === 0) return html`<${Empty}><p>${user ? t("start.no_folder_of_user", { user }) : t("start.no_roots")}</p><//>`;
+  if (!path && top.folders.length === 0) {
+    return html`<${Empty}><p>${user ? t("start.no_folder_of_user", { user }) : t("start.no_roots")}</p><//>`;
+  }
   return html`
     <nav class="crumbs" aria-label=${t("start.crumbs")}><ol>${crumbs.map(({ name, path: its }) => html`
       <li key=${its}>${its === path ? html`<strong ref=${heading} tabindex="-1" aria-current="page">${name}</strong>`
