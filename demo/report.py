@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.recipes import Score
-from service.task_words import size_words
+from protocol.percent import in_percent
+from protocol.sizes import size_in_words
 
 #: Shorter stages are left out of the table.
 SHORTEST_STAGE_S = 0.1
@@ -28,12 +29,12 @@ def print_result(console: Console, task: dict[str, Any], folder: Path, score: Sc
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
     final, baseline = metrics["final"][score.final_key], metrics["baseline"][score.baseline_key]
-    table.add_row(score.name, f"on {held_out} held-out images", f"[green]{final:.3f}[/green]")
-    table.add_row("", f"{score.baseline_words} would give", f"[dim]{baseline:.3f}[/dim]")
+    table.add_row(score.name, f"on {held_out} held-out images", f"[green]{in_percent(final)}[/green]")
+    table.add_row("", f"{score.baseline_words} would give", f"[dim]{in_percent(baseline)}[/dim]")
     for number, (name, took_s) in enumerate(stages.items()):
         table.add_row("stages" if number == 0 else "", name, f"{took_s:.1f} s")
     for number, (name, size_bytes) in enumerate(_sizes(manifest["files"]).items()):
-        table.add_row("files" if number == 0 else "", name, size_words(size_bytes))
+        table.add_row("files" if number == 0 else "", name, size_in_words(size_bytes))
     console.print(table)
 
 
@@ -53,7 +54,7 @@ def print_predictions(console: Console, train_type: str, rows: list[dict[str, An
     if train_type == "segmentation":
         table.add_column("Dice", justify="right")
         for row in rows:
-            table.add_row(row["file"], f"{row['dice']:.3f}")
+            table.add_row(row["file"], in_percent(row["dice"]))
     else:
         for name in ("truth", "prediction", "probability"):
             table.add_column(name, justify="right")

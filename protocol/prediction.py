@@ -17,14 +17,15 @@ from msgspec import Meta
 
 from protocol.artifact import Artifact, Sha256
 from protocol.bounds import Error, Text, Whole, Word
+from protocol.sizes import MB
 from protocol.task import TaskSpec
 
 #: The length of the message that follows.
 HEAD = struct.Struct(">I")
 #: The largest file of a picture, sent or in a project folder.
-MOST_PICTURE_BYTES = 20_000_000
+MOST_PICTURE_BYTES = 20 * MB
 #: The largest file of which a thumbnail is made.
-MOST_SHOWN_BYTES = 200_000_000
+MOST_SHOWN_BYTES = 200 * MB
 MOST_THUMBNAIL_PX = 1024
 #: The pictures of one Order.
 MOST_PICTURES = 8

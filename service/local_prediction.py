@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from protocol.prediction import MOST_PICTURE_BYTES
+from protocol.sizes import MB
 from trainer_worker.exporting.model_use import UnusableModelError, use_of
 from trainer_worker.exporting.runtimes.tflite_models import load_content
 from trainer_worker.prediction.answering import answer
@@ -33,7 +34,7 @@ def predictions(model: Path, pictures: list[Path]) -> list[Prediction]:
     found = []
     for path in pictures:
         if path.stat().st_size > MOST_PICTURE_BYTES:
-            error = f"It has more than {MOST_PICTURE_BYTES // 10**6} MB; send a smaller one."
+            error = f"It has more than {MOST_PICTURE_BYTES // MB} MB; send a smaller one."
             found.append(Prediction(name=path.name, error=error, code="bad_picture"))
         else:
             found.append(prediction_of(path.name, answer(loaded, OnePicture.sent(path.read_bytes()), path.name)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from protocol.sizes import size_in_words
 from service.screen import Screen
-from service.task_words import duration_words, report_path, score_words, size_words
+from service.task_words import duration_words, report_path, score_words
 from tfmodel_client import Client, TFModelError
 from tfmodel_client.types import Task
 
@@ -35,7 +36,7 @@ def show_result(client: Client, task: Task, screen: Screen) -> None:
     rows = [("score", words) for words in score_words(task.metrics)] if task.state == "done" else []
     if task.stage_seconds:
         rows.append(("time", duration_words(sum(task.stage_seconds.values()))))
-    rows += [("file", f"{file.name}  {size_words(file.size_bytes)}") for file in files[:MOST_FILES]]
+    rows += [("file", f"{file.name}  {size_in_words(file.size_bytes)}") for file in files[:MOST_FILES]]
     if len(files) > MOST_FILES:
         rows.append(("", f"and {len(files) - MOST_FILES} more"))
     rows += [("report", report)] if report else []

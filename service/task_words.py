@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
+from protocol.percent import in_percent, metric_in_words
 from tfmodel_client.types import Event
 
 #: Metrics that are shown while a task trains, the most important first. Any others follow by name.
@@ -28,10 +29,10 @@ def phase_words(event: Event) -> str:
 
 
 def metric_words(metrics: Mapping[str, float]) -> str:
-    """The last figures, such as "val_accuracy 0.913  loss 0.214"."""
+    """The last figures, such as "accuracy 91.3 %  loss 0.214"."""
     order = [name for name in SHOWN_FIRST if name in metrics]
     order += [name for name in sorted(metrics) if name not in order]
-    return "  ".join(f"{name} {metrics[name]:.3g}" for name in order[:MOST_METRICS])
+    return "  ".join(metric_in_words(name, metrics[name]) for name in order[:MOST_METRICS])
 
 
 def left_words(event: Event) -> str:
@@ -52,7 +53,7 @@ def duration_words(seconds: float) -> str:
 def score_words(metrics: Mapping[str, float]) -> list[str]:
     """Each score with its 95 % interval, such as "accuracy 94.1 % (88.0 to 97.4 %)"."""
     return [
-        f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} % "
+        f"{name.replace('_', ' ')} {in_percent(metrics[name])} "
         f"({100 * metrics[f'{name}_low']:.1f} to {100 * metrics[f'{name}_high']:.1f} %)"
         for name in metrics
         if f"{name}_low" in metrics and f"{name}_high" in metrics
@@ -69,9 +70,3 @@ def local_time(at: str | None) -> str:
     if not at:
         return ""
     return datetime.datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def size_words(size_bytes: int) -> str:
-    if size_bytes >= 1e6:
-        return f"{size_bytes / 1e6:.1f} MB"
-    return f"{size_bytes / 1e3:.1f} kB" if size_bytes >= 1e3 else f"{size_bytes} B"

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from protocol.comparison import Comparison
 from protocol.data_report import DataReport, Severity, finding, gravest_first
 from protocol.options import ClassificationOptions, SegmentationOptions
+from protocol.percent import in_percent
 from trainer_worker.classification.score_warnings import score_warnings
 from trainer_worker.classification.scores import ClassScores, Predictions, score_classes
 from trainer_worker.exporting.checks import ExportCheck, Exports, Unwritten
@@ -278,7 +279,7 @@ def _history(name: str) -> list[dict[str, Any]]:
 def _exports(score_name: str, score: float, pictures: int, sizes: Mapping[str, int]) -> Exports:
     """The 8-bit file is slower to agree: it is flagged. A format that needs other packages was not written."""
     times_ms = {"tflite": 3.1, "tflite_float16": 3.3, "tflite_int8": 1.4}
-    lossy = f"It scores {score - 0.04:.4f}, the trained model {score:.4f}. Use another format."
+    lossy = f"It scores {in_percent(score - 0.04)}, the trained model {in_percent(score)}. Use another format."
     checks = [
         ExportCheck(name, FILES[name], size, score, 2e-7, 1.0, times_ms[name])
         if name != "tflite_int8"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chromium import Chromium
-from tests.browser.watched_page import WatchedPage
+from tests.browser.watched_page import THEMES, WatchedPage
 from tests.socket.programs import Programs
+
+#: The sum of red, green and blue of a middle grey.
+HALF_BRIGHT = 3 * 128
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,20 @@ def test_it_shows_the_calls_and_makes_one(watched: WatchedPage, origin: str, tmp
     assert watched.asked
     watched.check()
     assert page.evaluate("Object.keys(localStorage)") == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_it_is_dark_where_the_system_is(watched: WatchedPage, origin: str, theme: Literal["light", "dark"]) -> None:
+    page = watched.page
+    page.goto(f"{origin}/docs")
+    expect(page.locator("#operations-server-getServer")).to_be_visible()
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(
+        "(isDark) => document.documentElement.classList.contains('dark-mode') === isDark", arg=theme == "dark"
+    )
+    ink = page.locator(".opblock-tag").first.evaluate("(tag) => getComputedStyle(tag).color")
+    assert (sum(map(int, re.findall(r"\d+", ink)[:3])) > HALF_BRIGHT) == (theme == "dark"), ink
+    watched.check()
 
 
 def test_the_page_of_errors_opens_at_the_code(watched: WatchedPage, origin: str) -> None:

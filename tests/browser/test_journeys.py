@@ -237,11 +237,14 @@ def test_a_token_that_is_revoked_leads_to_the_form_and_back(chromium: Chromium, 
         assert programs.run("server.py", "token", "revoke", "first").returncode == 0
         for page in (first, second):
             expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+            expect(page.get_by_text("You are not signed in any more")).to_be_visible()
             expect(page.locator(".touch")).to_be_empty()
         sign_in(second, tokens[1])
         for page in (second, first):
             expect(page.get_by_text("No task fits.")).to_be_visible()
             assert page.url.endswith("#/now?state=failed")
+        first.get_by_role("button", name="Sign out").click()
+        expect(first.get_by_text("This server admits only those who have a token.")).to_be_visible()
 
 
 def token(programs: Programs, name: str) -> str:

@@ -60,6 +60,8 @@ def test_it_shows_workers_queue_and_tasks(
         expect(herbs).to_contain_text("3 to 5 minutes left")
         expect(page.get_by_role("row").filter(has_text="roses")).to_contain_text("one class only")
         expect(page.get_by_role("row").filter(has_text="leaves")).to_contain_text("86")
+        name = page.locator("th[scope=row]").get_by_text("mushrooms")
+        assert name.evaluate("(link) => link.getClientRects().length") == 1, "the name is broken into lines"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert watched.violations() == []
         watched.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from conf.tokens import create_token
 from protocol import messages as m
 from tests.browser.chromium import Chromium
 from tests.browser.watched_page import THEMES, WatchedPage
@@ -127,7 +129,7 @@ def test_someone_who_may_only_look_at_one_users_tasks(context: BrowserContext, g
     expect(page.locator("section").filter(has_text="Tokens").get_by_role("alert")).to_contain_text("anna")
     assert watched.violations() == []
     watched.open("/now")
-    expect(page.get_by_text("Nothing has been trained yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing has been trained for anna yet.")).to_be_visible()
     watched.check()
 
 
@@ -146,4 +148,23 @@ def test_a_webhook_that_does_not_arrive_is_shown_with_its_reason(
     expect(webhooks.locator(".card")).to_contain_text("website")
     expect(webhooks.get_by_role("row").filter(has_text="task.submitted").locator(".bad").first).not_to_be_empty()
     assert watched.violations() == []
+    watched.check()
+
+
+def test_what_another_user_has_is_not_said_to_be_missing(
+    context: BrowserContext, programs: Programs, guarded: tuple[str, str, str]
+) -> None:
+    """Ben has nothing yet, while a task of anna waits and her folder has photos."""
+    origin, token, _ = guarded
+    folder = {"userId": "anna", "projectId": "flowers", "projectDir": "anna/flowers", "trainType": "classification"}
+    assert httpx.post(origin, data=folder, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    watched = WatchedPage(context, origin)
+    page = watched.open("/now")
+    sign_in(watched, create_token(programs.settings.token_file, "ben", user="ben"))
+    expect(page.get_by_text("Nothing has been trained for ben yet.")).to_be_visible()
+    waiting = page.get_by_role("region", name="Waiting")
+    expect(waiting).to_contain_text("None of your tasks waits.")
+    expect(waiting).to_contain_text(re.compile(r"of (an)?other users? waits?\."))
+    watched.open("/start")
+    expect(page.get_by_text("folders of photos that were uploaded for ben")).to_be_visible()
     watched.check()

@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
-from tests.browser.given_files import drop
+from tests.browser.given_files import drop, photo
 from tests.browser.watched_page import WatchedPage
 from tests.drawn_projects import draw_classes, draw_pairs
-from tests.prediction_projects import plain
 from tests.socket.programs import Programs
 
 WIDE, PHONE = 1280, 360
@@ -45,10 +44,6 @@ def origin_of(programs: Programs) -> str:
 
 def folder_step(folder: Path) -> str:
     return f"/start?folder={urllib.parse.quote(str(folder))}"
-
-
-def photo(number: int) -> tuple[str, bytes]:
-    return f"{number}.png", plain((number * 7 % 256, number % 256, 90)).content
 
 
 def large_photo(number: int) -> bytes:
@@ -117,6 +112,15 @@ def test_a_folder_is_chosen_and_trained_on_by_keyboard_alone(context: BrowserCon
     task = programs.get(f"/v1/tasks/{page.url.rpartition('/')[2]}").body
     assert (task["userId"], task["projectId"], task["trainType"]) == ("me", "spring", "classification")
     assert task["projectDir"] == str(programs.projects / "anna" / "flowers")
+    watched.check()
+
+
+def test_a_limit_reads_as_the_operator_has_set_it(context: BrowserContext, programs: Programs) -> None:
+    """Settings that end in _mb count 2^20 bytes."""
+    watched = WatchedPage(context, origin_of(programs))
+    page = watched.open("/start")
+    web = programs.settings.web
+    expect(page.get_by_text(f"{web.max_upload_mb} MB for one photo")).to_be_visible()
     watched.check()
 
 
@@ -207,6 +211,7 @@ def test_a_finding_is_cured_with_a_click_and_the_cure_taken_back(context: Browse
     expect(page.get_by_text("One correction of yours")).to_be_visible()
     page.get_by_text("One correction of yours").click()
     page.get_by_role("button", name="Take back what was said of images/rose/0.png").click()
+    expect(page.get_by_text("One photo: again as in the folder.")).to_be_visible()
     page.get_by_label("Move to class …").select_option("tulip")
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.get_by_text("One photo: counted as tulip.")).to_be_visible()

@@ -278,7 +278,7 @@ def test_a_log_is_followed_line_by_line(watched: WatchedPage, service: Populated
 
 def test_files_can_be_loaded_and_programs_copied(watched: WatchedPage, service: PopulatedService) -> None:
     page = watched.open(f"/tasks/{service.tasks['done']}/files")
-    int8 = page.get_by_role("row").filter(has_text="It scores 0.7600")
+    int8 = page.get_by_role("row").filter(has_text="It scores 76.0 %")
     expect(int8).to_contain_text("1.4 ms")
     expect(page.get_by_text("ONNX was not written: tf2onnx is not installed")).to_be_visible()
     with page.expect_download() as download:

@@ -49,7 +49,7 @@ def check_story(service: ServiceUnderTest, task_id: str, stages: tuple[str, ...]
     assert {epoch["stage"] for epoch in of_training} == {"train"}
     assert [epoch["epoch"] for epoch in of_training] == list(range(1, len(of_training) + 1))
     assert {epoch["epochsMax"] for epoch in of_training} == {len(of_training)}
-    assert f"Epoch {len(of_training)} of {len(of_training)}: loss=" in log
+    assert f"Epoch {len(of_training)} of {len(of_training)}: loss " in log
 
 
 def check_downloads(service: ServiceUnderTest, task_id: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from protocol.percent import in_percent
 from tests.process.service_under_test import PATIENCE_S, ServiceUnderTest
 
 
@@ -43,7 +44,9 @@ def test_it_starts_the_service_trains_and_classifies_held_out_digits(stopped: Se
     metrics = json.loads((folder / "metrics.json").read_text())
     assert sum(metrics["images"].values()) == 200
     assert metrics["final"]["accuracy"] > 0.5  # by chance: 0.1
-    assert re.search(rf"accuracy +on 40 held-out images +{metrics['final']['accuracy']:.3f}", done.stdout), done.stdout
+    assert re.search(rf"accuracy +on 40 held-out images +{in_percent(metrics['final']['accuracy'])}", done.stdout), (
+        done.stdout
+    )
     known = {row["file"]: row for row in metrics["held_out"]}
     shown = re.findall(r"^(images/\d/\S+\.png) +(\d) +(\d) +(\d\.\d\d)$", done.stdout, re.MULTILINE)
     assert len(shown) == 5, done.stdout
@@ -62,12 +65,12 @@ def test_it_uses_the_running_service_and_draws_the_masks(service: ServiceUnderTe
     assert done.returncode == 0, done.stdout + done.stderr + service.last_log_lines()
     folder = model_folder(done.stdout)
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert f"{metrics['final']['dice']:.3f}" in done.stdout
+    assert in_percent(metrics["final"]["dice"]) in done.stdout
     known = {row["file"]: row["dice"] for row in metrics["held_out"]}
-    shown = re.findall(r"^(images/\S+\.jpg) +(\d\.\d{3})$", done.stdout, re.MULTILINE)
+    shown = re.findall(r"^(images/\S+\.jpg) +(\d+\.\d) %$", done.stdout, re.MULTILINE)
     assert len(shown) == 5, done.stdout
     for file, dice in shown:
-        assert abs(float(dice) - known[file]) < 0.01, "the exported file disagrees with the trained model"
+        assert abs(float(dice) / 100 - known[file]) < 0.01, "the exported file disagrees with the trained model"
     # The middle column of the preview shows the five true masks.
     with Image.open(folder.parent.parent / "preview.png") as preview:
         pixels = np.asarray(preview)

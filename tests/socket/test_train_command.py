@@ -66,7 +66,7 @@ def test_a_program_gets_the_check_each_event_and_the_result(programs: Programs, 
 
 def test_without_a_terminal_it_prints_lines(programs: Programs, worker: ScriptedWorker) -> None:
     with piped(programs, "train", str(programs.projects / "anna" / "flowers")) as command:
-        start = train_until(worker, command, "41.5 %  train, epoch 3 of 20  about 75 s left  val_accuracy 0.913")
+        start = train_until(worker, command, "41.5 %  train, epoch 3 of 20  about 75 s left  val accuracy 91.3 %")
         worker.finish(start)
         assert command.end() == ExitCode.OK
     assert "40 pictures, layout class_folders" in command.output

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from protocol.sizes import KB, MB
 from tests.report_reading import ReportReader
 from tests.train.written_figures import outwards, percent
 
@@ -86,7 +87,7 @@ def _check_files(page: ReportReader, folder: Path) -> None:
         path = folder / name
         files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
         number, unit = size.split()
-        assert float(number) * {"kB": 1e3, "MB": 1e6}[unit] == pytest.approx(_bytes(files), rel=0.06)
+        assert float(number) * {"kB": KB, "MB": MB}[unit] == pytest.approx(_bytes(files), rel=0.06)
 
 
 def _bytes(files: list[Path]) -> int:

@@ -21,6 +21,7 @@ import tensorflow as tf
 from keras import layers
 
 from protocol.errors import TrainingError
+from protocol.percent import in_percent
 from tests.train.small_models import FLOATS, HELD_OUT, SIDE, THREADS, Trained, nothing
 from tests.waiting import TIMEOUT_S
 from trainer_worker.exporting import writers, writing
@@ -131,7 +132,7 @@ def test_a_wrong_export_is_caught(trained: Trained, fault: str, format_name: str
     with pytest.raises(TrainingError, match=FILES[format_name]) as caught:
         trained.check({format_name: trained.wrong_files(fault)[format_name]})
     assert caught.value.code == "export_mismatch"
-    assert f"{trained.score(trained.reference):.4f}" in caught.value.error
+    assert in_percent(trained.score(trained.reference)) in caught.value.error
 
 
 def test_one_wrong_file_among_right_ones_is_named(trained: Trained) -> None:
@@ -184,8 +185,8 @@ def test_int8_that_costs_too_much_is_flagged_and_never_handed_out(trained: Train
     files = trained.export(wrong, tmp_path, ["tflite_int8"])
     found = trained.check(files)
     (check,) = found.checks
-    assert f"{check.score:.4f}" in check.flagged
-    assert f"{trained.score(trained.reference):.4f}" in check.flagged
+    assert in_percent(check.score) in check.flagged
+    assert in_percent(trained.score(trained.reference)) in check.flagged
     assert files["tflite_int8"].is_file()
     assert found.warnings() == [f"model_int8.tflite: {check.flagged}"]
     with pytest.raises(TrainingError, match="exports=tflite"):

@@ -392,7 +392,7 @@ def test_the_card_of_a_segmenter_names_its_worst_pictures(project: Path) -> None
     card = unpacked(pack(project, "segmentation")[0])["MODEL_CARD.md"].decode()
 
     assert "Too few to tell." in card
-    assert "**Dice 0.600**, the mean of 5 held-out pictures" in card
-    assert "Half of the held-out pictures lie between 0.50 and 0.80, the middle one at 0.70." in card
-    assert card.index("images/b.jpg: 0.10") < card.index("images/c.jpg: 0.50")
-    assert "between **0.31 and 0.87**" in card  # the figures of metrics.json
+    assert "**Dice 60.0 %**, the mean of 5 held-out pictures" in card
+    assert "Half of the held-out pictures lie between 50.0 % and 80.0 %, the middle one at\n70.0 %." in card
+    assert card.index("images/b.jpg: 10.0 %") < card.index("images/c.jpg: 50.0 %")
+    assert "a mean Dice of **31 to 87 %**" in card  # the figures of metrics.json

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.pipe_messages import Report
+from protocol.sizes import MB
 from trainer_worker.attempt.job import Cancelled, PlannedStage
 from trainer_worker.training.download import Download
 from trainer_worker.training.reporter import PLAN_PERCENT, PipeReporter
@@ -15,8 +16,8 @@ def test_bytes_are_told_and_later_plans_share_the_rest() -> None:
     with PipeReporter(told.append) as reporter:
         download = Download(reporter)
         download.step(0)
-        download.planned(10, 2_000_000)
-        download.step(1_000_000)
+        download.planned(10, 2 * MB)
+        download.step(MB)
         sentence = download.ended()
         reporter.plan([PlannedStage("train", 1.0)])
         after_download = reporter._floor_percent
@@ -25,7 +26,7 @@ def test_bytes_are_told_and_later_plans_share_the_rest() -> None:
         half = reporter._floor_percent
         reporter.step(1.0)
         assert reporter._floor_percent == pytest.approx(PLAN_PERCENT)
-    assert sentence.startswith("10 files with 2.0 MB have come from object storage in ")
+    assert sentence.startswith("10 files with 2 MB have come from object storage in ")
     assert 0 < after_download < 20
     assert half == pytest.approx((after_download + PLAN_PERCENT) / 2)
     assert download.seconds.keys() == {"download"}

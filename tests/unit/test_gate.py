@@ -139,7 +139,7 @@ def test_masks_are_compared_by_their_dice(tmp_path: Path) -> None:
     found = publish(tmp_path, NEW, of(0.6), train_type="segmentation")
     assert found is not None
     assert (found.promoted, found.now_only_right, found.before_only_right) == (False, 0, 12)
-    assert "dice 0.655 against 0.755, p = 0.00024" in found.sentence
+    assert "dice 65.5 % against 75.5 %, p = 0.00024" in found.sentence
 
 
 def test_each_train_type_is_compared_with_its_own_models(tmp_path: Path) -> None:

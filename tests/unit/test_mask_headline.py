@@ -131,4 +131,4 @@ def test_card_and_samples_of_a_first_model_for_tiles_speak_of_squares() -> None:
     assert [entry["file"] for entry in pick(entries)] == ["1.jpg", "0.jpg", "2.jpg"]
     text = "\n".join(FOREGROUND.scores(metrics))
     assert "the mean of 4 squares of held-out pictures" in text
-    assert "Worst squares of held-out pictures (Dice):\n\n- 1.jpg: 0.20" in text
+    assert "Worst squares of held-out pictures (Dice):\n\n- 1.jpg: 20.0 %" in text

@@ -35,7 +35,7 @@ def test_masks_that_are_no_better_than_the_same_everywhere_are_said_to_be() -> N
     everywhere = score_masks(truth, np.ones_like(truth))
     assert score_masks(truth, truth).warnings(everywhere) == []
     assert everywhere.warnings(everywhere)[0].startswith(
-        "The masks are no better than marking all of a picture: Dice 0.67"
+        "The masks are no better than marking all of a picture: Dice 66.7 %"
     )
     full = score_masks(np.ones_like(truth), np.ones_like(truth))
     assert full.warnings(full) == []  # as good as can be

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from protocol.data_report import DataReport
+from protocol.sizes import GB, MB
 from tests.report_material import classifier, draw_pictures, material, shared_metrics
 from tests.report_reading import ReportReader
 from trainer_worker.reporting import figures
@@ -99,7 +100,7 @@ def test_the_matrix_of_pixels_is_in_percent_of_its_rows(tmp_path: Path) -> None:
 def test_sizes_times_and_scores_of_files_are_those_of_the_checks(tmp_path: Path) -> None:
     page, _, _ = masks_material(tmp_path)
 
-    assert page.table("files", "Exported")[0] == ["model.tflite 12.9 MB", "3.1 ms", "91 %", "100 %"]
+    assert page.table("files", "Exported")[0] == ["model.tflite 12.3 MB", "3.1 ms", "91 %", "100 %"]
     assert "onnx was not written: tf2onnx is not installed" in page.sections["files"].texts
     assert ("Time", "1 min 6 s: features 4.2 s, train 1 min 2 s") in page.sections["making"].pairs
 
@@ -141,7 +142,7 @@ def test_ranges_are_rounded_outwards() -> None:
 
 @pytest.mark.parametrize(
     ("size_bytes", "text"),
-    [(12_912_345, "12.9 MB"), (999, "999 bytes"), (1_000, "1 kB"), (345_600_000, "346 MB"), (2_500_000_000, "2.5 GB")],
+    [(12.9 * MB, "12.9 MB"), (999, "999 bytes"), (1024, "1 kB"), (345.6 * MB, "346 MB"), (2.5 * GB, "2.5 GB")],
 )
 def test_sizes_are_written_for_people(size_bytes: int, text: str) -> None:
     assert figures.size(size_bytes) == text

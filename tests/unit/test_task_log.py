@@ -53,10 +53,10 @@ def test_a_task_that_is_done_tells_its_story(worker: ProjectWorker) -> None:
     story = sentences(project)
     assert story[0] == "INFO Attempt 1 begins: classification with the default options."
     assert story[1] == "INFO Stage train begins."
-    assert story[2] == "INFO Epoch 1 of 2: loss=0.5."
+    assert story[2] == "INFO Epoch 1 of 2: loss 0.5."
     assert re.fullmatch(r"INFO Stage train took \d+\.\d{3} s\.", story[3])
     assert "no earlier model" in story[4]
-    assert re.fullmatch(r"INFO After \d+\.\d s, attempt 1 is done: accuracy=0\.9\.", story[5])
+    assert re.fullmatch(r"INFO After \d+\.\d s, attempt 1 is done: accuracy 90\.0 %\.", story[5])
     (line,) = (folder_of(project) / EPOCHS).read_text().splitlines()
     epoch = msgspec.json.decode(line, type=EpochRecord)
     assert (epoch.attempt, epoch.stage, epoch.epoch, epoch.epochs_max) == (1, "train", 1, 2)

@@ -116,6 +116,8 @@ def test_what_is_on_its_way_is_reserved_on_the_disk(desk: UploadDesk, disk: Disk
     with pytest.raises(Refusal) as refusal:
         begin(desk, MB, project_id="other")
     assert code_of(refusal) == "disk_nearly_full"
+    assert "only 499 MB would be free" in refusal.value.problem.error
+    assert "500 MB are needed" in refusal.value.problem.error
     disk.free_mb = 502.5
     begin(desk, MB, project_id="other")
 

@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from protocol.errors import TrainingError
 from protocol.options import EXPORT_FORMATS
+from protocol.percent import in_percent
+from protocol.sizes import size_in_words
 from trainer_worker.exporting.formats import FORMATS
 from trainer_worker.exporting.scoring import CannotRunError, Outputs, kept_processes
 
@@ -110,8 +112,8 @@ class Exports:
     def sentences(self) -> list[str]:
         """How the files have done, for the log of the task."""
         return [
-            f"{check.file}: {check.size_bytes} bytes, {self.score_name} {check.score:.4f} on {self.pictures} held-out "
-            f"pictures; that of the trained model is {self.trained_model_score:.4f}."
+            f"{check.file}: {size_in_words(check.size_bytes)}, {self.score_name} {in_percent(check.score)} on "
+            f"{self.pictures} held-out pictures; that of the trained model is {in_percent(self.trained_model_score)}."
             for check in self.checks
         ]
 
@@ -227,9 +229,9 @@ class ExportChecks:
         if self._reference_score - score <= MOST_LOST_BY_INT8 + 1e-9:  # false for NaN, which is then flagged
             return ""
         return (
-            f"It scores {score:.4f}, the trained model {self._reference_score:.4f}: rounding to 8 bits costs more "
-            f"than {100 * MOST_LOST_BY_INT8:.0f} % on the {len(self._held_out.pictures)} held-out images. Use another "
-            "format."
+            f"It scores {in_percent(score)}, the trained model {in_percent(self._reference_score)}: rounding to 8 bits "
+            f"costs more than {100 * MOST_LOST_BY_INT8:.0f} percentage points on the {len(self._held_out.pictures)} "
+            "held-out images. Use another format."
         )
 
     def _differs(self, difference: float, allowed: float, score: float) -> bool:
@@ -239,9 +241,9 @@ class ExportChecks:
 
     def _difference_in_words(self, difference: float, allowed: float, score: float, agreement: float) -> str:
         return (
-            f"does not behave like the trained model: it scores {score:.4f}, the model {self._reference_score:.4f}; "
-            f"outputs differ by up to {difference:.3g} ({allowed:g} is allowed) and {100 * agreement:.1f} % of the "
-            "decisions agree"
+            f"does not behave like the trained model: it scores {in_percent(score)}, the model "
+            f"{in_percent(self._reference_score)}; outputs differ by up to {difference:.3g} ({allowed:g} is allowed) "
+            f"and {in_percent(agreement)} of the decisions agree"
         )
 
 

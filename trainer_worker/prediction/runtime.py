@@ -22,6 +22,7 @@ from protocol.prediction import (
     Thumbnails,
     Work,
 )
+from protocol.sizes import MB
 from protocol.task import TaskSpec
 from trainer_worker.prediction.answering import answer, thumbnail
 from trainer_worker.prediction.frames import Frames
@@ -76,7 +77,7 @@ class Runtime:
             return PictureRefused(
                 "bad_picture",
                 f"The picture can't be read ({error.strerror or 'it was replaced'}): path names no regular file of at "
-                f"most {most_bytes // 10**6} MB, or it leads through a link.",
+                f"most {most_bytes // MB} MB, or it leads through a link.",
             )
 
     def _opened(self, picture: Picture, spec: TaskSpec | None, most_bytes: int) -> OnePicture:

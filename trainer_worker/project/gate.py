@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from conf.directory import Directory
 from protocol.comparison import Comparison
+from protocol.percent import in_percent
 from trainer_worker.project.continuation import LastTraining
 from trainer_worker.project.folder import ProjectFolder
 from trainer_worker.project.held_out import HeldOutScores, read_held_out
@@ -132,7 +133,7 @@ def _sentence(compared: Comparison, test: PairedTest, measure: str) -> str:
         right = [round(score * compared.pictures) for score in (compared.score_now, compared.score_before)]
         scores = f"{right[0]} against {right[1]} right"
     else:
-        scores = f"{measure} {compared.score_now:.3f} against {compared.score_before:.3f}"
+        scores = f"{measure} {in_percent(compared.score_now)} against {in_percent(compared.score_before)}"
     figures = f"({scores}, p = {compared.p_value:.2g})"
     if not test.is_worse:
         return (

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from protocol.percent import in_percent
 from trainer_worker.publishing.kind import Card
 
 #: How many confusions, worst pictures and warnings the card names at most. metrics.json has all of them.
@@ -83,7 +84,7 @@ def _limits(card: Card) -> str:
 
 def _checks(manifest: dict[str, Any], samples: Sequence[dict[str, Any]]) -> str:
     formats = [
-        f"| {cell(check['file'])} | {check['score']:.4f} | {check['max_difference']:.1e} |"
+        f"| {cell(check['file'])} | {in_percent(check['score'])} | {check['max_difference']:.1e} |"
         for check in manifest["exports"]["formats"]
     ]
     rows = "\n".join(formats)
@@ -92,7 +93,7 @@ def _checks(manifest: dict[str, Any], samples: Sequence[dict[str, Any]]) -> str:
     return f"""## How it was checked
 
 Each exported file was loaded again from disk and run on {manifest["exports"]["pictures"]} held-out pictures, or
-squares of them. The trained model has a `{name}` of {score:.4f} there:
+squares of them. The trained model has a `{name}` of {in_percent(score)} there:
 
 | file | `{name}` | largest difference of an output |
 |---|---|---|

@@ -6,6 +6,8 @@ import datetime
 import math
 from typing import Any
 
+from protocol.sizes import size_in_words, three_digits
+
 MISSING = "–"
 #: From this many pictures on, a tenth of a percent means something.
 FINE_FROM_PICTURES = 1000
@@ -76,14 +78,9 @@ def counted(value: int, one: str, many: str = "") -> str:
 
 
 def size(size_bytes: Any) -> str:
-    """Such as "12.9 MB". As on shop pages and in file managers of today, 1 MB has a million bytes."""
+    """Such as "12.9 MB"."""
     number = finite(size_bytes)
-    if number is None:
-        return MISSING
-    for unit, unit_bytes in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= unit_bytes:
-            return f"{_three_digits(number / unit_bytes)} {unit}"
-    return f"{number:.0f} bytes"
+    return MISSING if number is None else size_in_words(number)
 
 
 def duration(seconds: Any) -> str:
@@ -92,9 +89,9 @@ def duration(seconds: Any) -> str:
     if number is None:
         return MISSING
     if number < 1:
-        return f"{_three_digits(1000 * number) if number < 0.01 else f'{1000 * number:.0f}'} ms"
+        return f"{three_digits(1000 * number) if number < 0.01 else f'{1000 * number:.0f}'} ms"
     if number < 60:
-        return f"{_three_digits(number)} s" if number < 10 else f"{number:.0f} s"
+        return f"{three_digits(number)} s" if number < 10 else f"{number:.0f} s"
     whole = round(number)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
@@ -103,9 +100,3 @@ def duration(seconds: Any) -> str:
 
 def day(date: datetime.date) -> str:
     return f"{date.day} {date:%B %Y}"
-
-
-def _three_digits(number: float) -> str:
-    """One decimal below 100, none above."""
-    text = f"{number:.1f}" if number < 99.95 else f"{number:.0f}"
-    return text.removesuffix(".0")

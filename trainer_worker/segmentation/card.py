@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from protocol.percent import in_percent
 from trainer_worker.publishing.kind import Card
 from trainer_worker.publishing.model_card import NAMED, cell
+from trainer_worker.reporting.figures import percent_range
 from trainer_worker.segmentation.headline import DICE_OF_SQUARES
 from trainer_worker.segmentation.samples import dice_of
 
 
 def _foreground_scores(metrics: dict[str, Any]) -> list[str]:
     meaning = (
-        "Dice is how far the model's foreground and the true one overlap: 0 not at all, 1\n"
-        "exactly. Marking everything as foreground"
+        "Dice is how far the model's foreground and the true one overlap: 0 % not at all,\n"
+        "100 % exactly. Marking everything as foreground"
     )
     return _scores(metrics, meaning)
 
@@ -23,15 +25,15 @@ def _foreground_scores(metrics: dict[str, Any]) -> list[str]:
 def _class_scores(metrics: dict[str, Any]) -> list[str]:
     meaning = (
         "Dice is how far the pixels that the model gives to a\n"
-        "class and those of that class overlap: 0 not at all, 1 exactly. A picture's Dice is the mean of its classes,\n"
-        "without the background. Marking everything as the most common class"
+        "class and those of that class overlap: 0 % not at all, 100 % exactly. A picture's Dice is the mean of its\n"
+        "classes, without the background. Marking everything as the most common class"
     )
     rows = []
     for name, found in metrics["per_class"].items():
         said = "not tested | | not tested"
         if found["pixels"]:
-            interval = f"{found['dice_low']:.2f} to {found['dice_high']:.2f}"
-            said = f"{found['dice']:.3f} | {interval} {found['verdict']} | {found['iou']:.3f}"
+            interval = percent_range(found["dice_low"], found["dice_high"])
+            said = f"{in_percent(found['dice'])} | {interval} {found['verdict']} | {in_percent(found['iou'])}"
         rows.append(f"| {cell(name)} | {found['pictures']} | {said} |")
     head = "| class | held-out pictures | Dice of all pixels | 95 % interval | IoU of all pixels |"
     text, worst = _scores(metrics, meaning)
@@ -47,12 +49,13 @@ def _scores(metrics: dict[str, Any], meaning: str) -> list[str]:
 
 {score["sentence"]}
 
-**Dice {score["value"]:.3f}**, the mean of {score["pictures"]} {unit}, which took no part in the training.
-{meaning} would give {metrics["baseline"]["all_foreground_dice"]:.3f}.
+**Dice {in_percent(score["value"])}**, the mean of {score["pictures"]} {unit}, which took no part in the training.
+{meaning} would give {in_percent(metrics["baseline"]["all_foreground_dice"])}.
 
-With other pictures of the same kind, expect a mean Dice between **{score["low"]:.2f} and {score["high"]:.2f}** (95 %,
-bootstrap). Half of the {unit} lie between {quarter:.2f} and {three_quarters:.2f}, the middle one at {middle:.2f}."""
-    worst = "\n".join(f"- {cell(entry['file'])}: {dice_of(entry):.2f}" for entry in entries[:NAMED])
+With other pictures of the same kind, expect a mean Dice of **{percent_range(score["low"], score["high"])}** (95 %,
+bootstrap). Half of the {unit} lie between {in_percent(quarter)} and {in_percent(three_quarters)}, the middle one at
+{in_percent(middle)}."""
+    worst = "\n".join(f"- {cell(entry['file'])}: {in_percent(dice_of(entry))}" for entry in entries[:NAMED])
     return [text, f"Worst {unit} (Dice):\n\n{worst}"]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from protocol.percent import in_percent
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
 
 #: A warning names at most this many classes.
@@ -52,9 +53,9 @@ class MaskScores:
         found = []
         if self.dice <= constant.dice < 1.0:
             found.append(
-                f"The masks are no better than marking all of a picture: Dice {self.dice:.2f} against "
-                f"{constant.dice:.2f}. See whether the given masks fit their pictures, add pictures, and leave "
-                "learningRate as it is."
+                f"The masks are no better than marking all of a picture: Dice {in_percent(self.dice)} "
+                f"against {in_percent(constant.dice)}. See whether the given masks fit their pictures, add pictures, "
+                "and leave learningRate as it is."
             )
         return [*found, *self._lost_classes()]
 

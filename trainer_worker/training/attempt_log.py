@@ -14,7 +14,9 @@ from protocol.data_report import DataReport, Severity
 from protocol.epochs import EpochRecord
 from protocol.errors import Failure
 from protocol.events import iso
+from protocol.percent import metric_in_words
 from protocol.pipe_messages import Train
+from protocol.sizes import size_in_words
 from protocol.task import Trained
 from trainer_worker.attempt.job import Epoch, PlannedStage
 from trainer_worker.project.task_log import Level, TaskLog
@@ -111,7 +113,7 @@ class AttemptLog:
         self._reporter.found(report)
 
     def usable(self, model: UsableModel) -> None:
-        self._log.write(f"A first model is usable: {model.artifact.name}, {model.artifact.size_bytes} bytes.")
+        self._log.write(f"A first model is usable: {model.artifact.name}, {size_in_words(model.artifact.size_bytes)}.")
         self._reporter.usable(model)
 
     def note(self, sentence: str) -> None:
@@ -137,4 +139,4 @@ class AttemptLog:
 
 
 def _figures(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name}={value:.6g}" for name, value in metrics.items())
+    return ", ".join(metric_in_words(name, value) for name, value in metrics.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from protocol.sizes import size_in_words
 from trainer_worker.attempt.job import PlannedStage
 from trainer_worker.training.reporter import PipeReporter
 
@@ -47,5 +48,5 @@ class Download:
         took_s = time.monotonic() - self._began_s
         self.seconds = {STAGE: round(took_s, 3)}
         self._reporter.settle()
-        size_mb = self._size_bytes / 1e6
-        return f"{self._files} files with {size_mb:.1f} MB have come from object storage in {took_s:.1f} s."
+        size = size_in_words(self._size_bytes)
+        return f"{self._files} files with {size} have come from object storage in {took_s:.1f} s."

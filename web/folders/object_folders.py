@@ -29,6 +29,7 @@ from protocol.prediction import (
 )
 from protocol.project_layout import MODELS, worker_folder
 from protocol.project_url import ProjectUrl, innermost_root, worker_folder_of
+from protocol.sizes import MB
 from protocol.task import TaskSpec
 from storage.errors import BadNameError, MissingObjectError, StorageError
 from storage.model_places import find_file_of_model
@@ -163,7 +164,7 @@ class ObjectFolders(Folders):
     @contextlib.asynccontextmanager
     async def shown(self, seen: SeenPicture) -> AsyncIterator[FolderPicture]:
         if seen.size_bytes > MOST_SHOWN_BYTES:
-            raise Refusal("picture_too_large", f"The picture has more than {MOST_SHOWN_BYTES // 10**6} MB.")
+            raise Refusal("picture_too_large", f"The picture has more than {MOST_SHOWN_BYTES // MB} MB.")
         async with contextlib.AsyncExitStack() as lending:
             yield await self._copied(seen.named, MOST_SHOWN_BYTES, lending)
 
@@ -225,7 +226,7 @@ class ObjectFolders(Folders):
     ) -> FolderPicture:
         found = await self.threads.run(self._found_picture, picture)
         if found.info.size_bytes > most_bytes:
-            raise Refusal("picture_too_large", f"The picture has more than {most_bytes // 10**6} MB.")
+            raise Refusal("picture_too_large", f"The picture has more than {most_bytes // MB} MB.")
         path = await lending.enter_async_context(self._copies.lent(found.store, found.info))
         return FolderPicture(picture.name, copy=str(path))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from protocol.prediction import MOST_PICTURE_BYTES, Picture, PictureRefused, SentPicture
+from protocol.sizes import MB
 
 TOO_LARGE = PictureRefused(
     "picture_too_large",
-    f"The picture has more than {MOST_PICTURE_BYTES // 10**6} MB; save it smaller, for example as a JPEG.",
+    f"The picture has more than {MOST_PICTURE_BYTES // MB} MB; save it smaller, for example as a JPEG.",
 )
 NOT_IN_PROJECT = PictureRefused(
     "bad_picture",

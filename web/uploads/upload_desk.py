@@ -6,6 +6,7 @@ space that was reserved for one is not given to another. All methods raise Refus
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from protocol.picture_kinds import START_BYTES, starts_as_picture
+from protocol.sizes import MB, size_in_words
 from web.answers.refusal import Refusal
 from web.api.uploads import CHUNK_BYTES, LabelUploads, NewUpload, ProjectUploads, UploadLimits, UploadView
 from web.door.token_gate import Caller
@@ -22,7 +24,6 @@ from web.uploads.upload_requests import Names
 from web.uploads.upload_store import Upload, UploadStore
 from web.uploads.uploaded_pictures import UploadedPictures
 
-MB = 1024**2
 #: An upload that has been silent for this long is forgotten, with what has arrived of it.
 FORGET_AFTER_S = 86400.0
 #: One that has been silent for this long makes room for others, if there are too many.
@@ -223,17 +224,18 @@ class UploadDesk:
                 raise Refusal(
                     "project_full",
                     f"The project may have {limits.max_pictures} uploaded pictures with "
-                    f"{limits.max_project_bytes // MB} MB together ([web] max_upload_pictures, max_upload_project_mb), "
-                    "and this one would be too much; remove some, or use another project.",
+                    f"{size_in_words(limits.max_project_bytes)} together ([web] max_upload_pictures, "
+                    "max_upload_project_mb), and this one would be too much; remove some, or use another project.",
                 )
         reserved_mb = sum(other.size_bytes for other in self._store.open_ones()) / MB
         free_mb = self._free_mb() - reserved_mb - upload.size_bytes / MB
         if free_mb < self._min_free_mb:
+            # Rounded down: what is too little never reads as if it were enough.
+            free, needed = size_in_words(max(0, math.floor(free_mb)) * MB), size_in_words(self._min_free_mb * MB)
             raise Refusal(
                 "disk_nearly_full",
-                f"With this picture and the open uploads, only {max(0.0, free_mb):.0f} MB would be free where "
-                f"uploads lie, and {self._min_free_mb} MB are needed ([web] min_free_mb); free some space and "
-                "upload it again.",
+                f"With this picture and the open uploads, only {free} would be free where uploads lie, and {needed} "
+                "are needed ([web] min_free_mb); free some space and upload it again.",
             )
 
     def _forget_removed(self, user_id: str, project_id: str) -> None:

@@ -7,6 +7,12 @@ import { makeStore, useStore } from "./store.js";
 /** Null until it is known. */
 export const session = makeStore(/** @type {Session | null} */ (null));
 
+/** Whether a session of this page has ended without the person's doing, as when its token is revoked. */
+export const hasLostSession = makeStore(false);
+
+/** The only user whose tasks the person may see; "" for those of all users. */
+export const useOnlyUser = () => useStore(session)?.userId ?? "";
+
 /** Whether the person may start, stop and change things. It counts as yes until the server has said otherwise. */
 export const useMayWrite = () => useStore(session)?.mayWrite ?? true;
 
@@ -16,6 +22,7 @@ tabs.onmessage = () => void readSession().catch(() => {}); // A tab that cannot 
 
 export async function readSession() {
   const found = /** @type {Session} */ (await get("v1/session"));
+  if (session.get()?.signedIn && found.needed && !found.signedIn) hasLostSession.set(true);
   signedOut.set(found.needed && !found.signedIn);
   session.set(found);
 }
@@ -23,6 +30,7 @@ export async function readSession() {
 /** Exchange a token for a cookie that scripts cannot read. Throws ApiError. @param {string} token */
 export async function signIn(token) {
   session.set(await post("v1/session", { token }));
+  hasLostSession.set(false);
   signedOut.set(false);
   tabs.postMessage("signed in");
 }
@@ -32,6 +40,7 @@ export async function signOut() {
   try {
     await remove("v1/session");
     await readSession();
+    hasLostSession.set(false);
     tabs.postMessage("signed out");
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof OutOfTouch)) throw error;

@@ -94,13 +94,13 @@ export const percent = (share, digits = 0) =>
 /** The end of a taskId, to tell tasks from each other. All tasks of an hour begin alike. @param {string} taskId */
 export const shortId = (taskId) => taskId.slice(-6);
 
-/** @param {number} size */
+/** A MB has 2^20 bytes, as in the settings and the sentences of the server. @param {number} size */
 export function bytes(size) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
-  const step = size < 1000 ? 0 : Math.min(Math.floor(Math.log10(size) / 3), units.length - 1);
-  const digits = step && size / 1000 ** step < 10 ? 1 : 0;
+  const step = size < 1024 ? 0 : Math.min(Math.floor(Math.log2(size) / 10), units.length - 1);
+  const digits = step && size / 1024 ** step < 10 ? 1 : 0;
   const unitDisplay = step ? "short" : "long";
-  return number(size / 1000 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
+  return number(size / 1024 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
 }
 
 /** A time of the server (ISO 8601): the time of day if it is of today, else date and time.

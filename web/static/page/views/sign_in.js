@@ -1,12 +1,14 @@
 // The form that exchanges a token for a cookie.
 import { html, useState } from "../preact.js";
-import { signIn } from "../session.js";
+import { hasLostSession, signIn } from "../session.js";
+import { useStore } from "../store.js";
 import { t } from "../words.js";
 
 export function SignIn() {
   const [token, setToken] = useState("");
   const [trouble, setTrouble] = useState("");
   const [isBusy, setIsBusy] = useState(false);
+  const hasLost = useStore(hasLostSession);
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
@@ -23,7 +25,7 @@ export function SignIn() {
   return html`
     <form class="sign-in" onSubmit=${submit}>
       <h1>${t("sign_in.title")}</h1>
-      <p>${t("sign_in.why")}</p>
+      <p role=${hasLost ? "status" : null}>${t(hasLost ? "sign_in.ended" : "sign_in.why")}</p>
       <input type="text" autocomplete="username" value="TFModel" hidden readonly />
       <label>${t("sign_in.token")}
         <input type="password" name="token" autocomplete="current-password" required value=${token}

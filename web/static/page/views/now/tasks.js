@@ -3,6 +3,7 @@ import { DataTable } from "../../parts/data_table.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html } from "../../preact.js";
 import { link } from "../../router.js";
+import { useOnlyUser } from "../../session.js";
 import { t } from "../../words.js";
 import { Filters } from "./filters.js";
 import { TaskRow } from "./task_row.js";
@@ -29,10 +30,12 @@ const Table = ({ tasks, isBusy }) => html`
 
 /** @param {{query: Query}} props */
 function NoTasks({ query }) {
+  const user = useOnlyUser();
   const isFiltered = Boolean(query.search || query.userId || query.projectId || query.state || query.cursor);
   return isFiltered
     ? html`<${Empty}><p>${t("now.nothing_found")}</p><p><a href=${link(["now"])}>${t("now.show_all")}</a></p><//>`
-    : html`<${Empty}><p>${t("now.nothing_yet")}</p><p><a href=${link(["start"])}>${t("now.start_one")}</a></p><//>`;
+    : html`<${Empty}><p>${user ? t("now.nothing_of_user", { user }) : t("now.nothing_yet")}</p>
+      <p><a href=${link(["start"])}>${t("now.start_one")}</a></p><//>`;
 }
 
 /** @param {{list: Schemas["TaskList"], query: Query}} props */

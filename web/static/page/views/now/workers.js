@@ -30,7 +30,7 @@ export const Workers = ({ workers, tasks }) => html`
 function Worker({ worker, task }) {
   const isSilent = worker.lastHeardAt && Date.now() - Date.parse(worker.lastHeardAt) > SILENT_MS;
   const facts = [
-    worker.host, worker.devices.join(", "), worker.memoryMb ? t("now.memory", { size: bytes(worker.memoryMb * 1e6) }) : "",
+    worker.host, worker.devices.join(", "), worker.memoryMb ? t("now.memory", { size: bytes(worker.memoryMb * 2 ** 20) }) : "",
     Object.entries(worker.labels).map(([name, value]) => `${name}=${value}`).join(", "),
     t("now.tasks_done", { count: worker.tasksDone }), isSilent ? t("now.heard", { ago: ago(worker.lastHeardAt ?? "") }) : "",
   ];

@@ -35,7 +35,7 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
           onPhoto=${(/** @type {File} */ file) => addToClass(of.key, [file], Infinity)} />`
         : html`<div class="row"><button type="button" class="secondary small" onClick=${() => setIsFilming(true)}>
             ${t("start.camera")}</button>
-          <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of.key)}>
+          <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of)}>
             ${t("start.remove_class")}</button></div>`}
     </li>`;
 }
@@ -68,7 +68,7 @@ function Thumbnails({ of, isFixed }) {
     <ul class="file-pictures">${shown.map((photo) => html`
       <li key=${photo.key}><${FilePicture} file=${photo.file} />
         ${!isFixed && !hasEnded(photo.key) && html`<button type="button" class="take-away"
-          aria-label=${t("start.remove_photo", { name: photo.file.name })} onClick=${() => removePhoto(of.key, photo.key)}>×</button>`}
+          aria-label=${t("start.remove_photo", { name: photo.file.name })} onClick=${() => removePhoto(of.key, photo)}>×</button>`}
       </li>`)}</ul>
     ${more > 0 && html`<p class="muted small">${t("start.and_more", { count: more })}</p>`}`;
 }

@@ -11,14 +11,16 @@ import { sortIntoClasses } from "./sort_into_classes.js";
 
 /**
  * leftOut: files that will not be uploaded, and why. source: the name of the first dropped folder. parts, masks: names
- * of dropped folders that the person should know something about; see sort_into_classes.js.
+ * of dropped folders that the person should know something about; see sort_into_classes.js. removed: what a person took
+ * away last, and the classes as they were before it; null once something else has changed.
  *
+ * @typedef {{what: string, before: PhotoClass[]}} Removed
  * @typedef {{classes: PhotoClass[], leftOut: import("./sort_into_classes.js").LeftOut[], source: string,
- *   parts: string[], masks: string[]}} Collection
+ *   parts: string[], masks: string[], removed: Removed | null}} Collection
  */
 
 /** @type {Collection} */
-const NOTHING = { classes: [], leftOut: [], source: "", parts: [], masks: [] };
+const NOTHING = { classes: [], leftOut: [], source: "", parts: [], masks: [], removed: null };
 export const collection = makeStore(NOTHING);
 
 const MOST_NAME_CHARS = 100;
@@ -47,13 +49,26 @@ function freeLabel() {
 /** @param {number} key @param {string} label */
 export const renameClass = (key, label) => changeClass(key, (each) => ({ ...each, label }));
 
-/** The class and its photos leave the page. What was uploaded stays on the server. @param {number} key */
-export const removeClass = (key) =>
-  change({ classes: collection.get().classes.filter((each) => each.key !== key) });
+/** The class and its photos leave the page. What was uploaded stays on the server. @param {PhotoClass} of */
+export function removeClass({ key, label, photos }) {
+  const before = collection.get().classes;
+  const what = t("start.class_removed", { label, count: photos.length });
+  change({ classes: before.filter((each) => each.key !== key), removed: photos.length ? { what, before } : null });
+}
 
-/** @param {number} key of the class @param {number} photo its key */
-export const removePhoto = (key, photo) =>
-  changeClass(key, (each) => ({ ...each, photos: each.photos.filter((one) => one.key !== photo) }));
+/** @param {number} key of the class @param {Photo} photo */
+export function removePhoto(key, photo) {
+  const before = collection.get().classes;
+  const classes = before.map((each) =>
+    each.key === key ? { ...each, photos: each.photos.filter((one) => one.key !== photo.key) } : each);
+  change({ classes, removed: { what: t("start.photo_removed", { name: photo.file.name }), before } });
+}
+
+/** Brings back what was taken away last. */
+export function bringBack() {
+  const { removed } = collection.get();
+  if (removed) change({ classes: removed.before });
+}
 
 /**
  * Single photos, whatever folder they come from, for one class.
@@ -93,7 +108,7 @@ export function addFound(found, mostBytes) {
 }
 
 /** @param {Partial<Collection>} changed */
-const change = (changed) => collection.set({ ...collection.get(), ...changed });
+const change = (changed) => collection.set({ ...collection.get(), removed: null, ...changed });
 
 /** @param {number} key @param {(each: PhotoClass) => PhotoClass} how */
 const changeClass = (key, how) =>

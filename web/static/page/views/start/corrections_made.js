@@ -9,6 +9,7 @@ const SHOWN = 100;
 
 /** @param {Change} change */
 function inWords({ action, label }) {
+  if (action === "none") return t("start.taken_back");
   if (action === "label") return t("start.moved_to", { label: label ?? "" });
   return t(action === "exclude" ? "start.excluded" : "start.kept");
 }

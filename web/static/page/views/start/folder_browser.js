@@ -4,6 +4,7 @@ import { Photo, folderPhoto } from "../../parts/photo.js";
 import { Empty, Shown } from "../../parts/states.js";
 import { html, useEffect, useRef, useState } from "../../preact.js";
 import { link } from "../../router.js";
+import { useOnlyUser } from "../../session.js";
 import { bytes, t } from "../../words.js";
 import { FolderRow } from "./folder_row.js";
 import { crumbsOf } from "./crumbs.js";
@@ -26,6 +27,7 @@ function Inside({ top, at }) {
   const path = at || only;
   const { crumbs, isBelow } = crumbsOf(top, path);
   const current = crumbs[crumbs.length - 1];
+  const user = useOnlyUser();
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = useRef(path);
   useEffect(() => {
@@ -33,7 +35,9 @@ function Inside({ top, at }) {
     if (shown.current !== path) heading.current?.focus();
     shown.current = path;
   }, [path]);
-  if (!path && top.folders.length === 0) return html`<${Empty}><p>${t("start.no_roots")}</p><//>`;
+  if (!path && top.folders.length === 0) {
+    return html`<${Empty}><p>${user ? t("start.no_folder_of_user", { user }) : t("start.no_roots")}</p><//>`;
+  }
   return html`
     <nav class="crumbs" aria-label=${t("start.crumbs")}><ol>${crumbs.map(({ name, path: its }) => html`
       <li key=${its}>${its === path ? html`<strong ref=${heading} tabindex="-1" aria-current="page">${name}</strong>`

@@ -34,7 +34,6 @@ let ended = new Set();
 let current = IDLE;
 /** @type {Set<PhotoUpload>} */
 const underWay = new Set();
-let endedBytes = 0;
 let stopper = new AbortController();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let redraw;
@@ -76,7 +75,6 @@ export const pauseUpload = () => stop({ state: "paused" });
 export function forgetUpload() {
   stop({});
   ended = new Set();
-  endedBytes = 0;
   current = IDLE;
   say({}, true);
 }
@@ -116,7 +114,6 @@ async function sendOne({ key, upload }, signal) {
 function end(key, upload, outcome) {
   underWay.delete(upload);
   ended.add(upload.photo.key);
-  endedBytes += upload.photo.file.size;
   const before = current.byClass[key] ?? { stored: 0, duplicates: 0, refused: 0 };
   say({
     byClass: { ...current.byClass, [key]: { ...before, [outcome]: before[outcome] + 1 } },
@@ -132,8 +129,9 @@ function say(changed, atOnce = false) {
     redraw = undefined;
     const sending = [...underWay].reduce((sum, upload) => sum + upload.sentBytes, 0);
     const photos = collection.get().classes.flatMap((each) => each.photos);
-    const totalBytes = photos.reduce((sum, { file }) => sum + file.size, 0);
-    uploadProgress.set({ ...current, ended: ended.size, total: photos.length, totalBytes, sentBytes: endedBytes + sending });
+    const done = photos.filter(({ key }) => ended.has(key));
+    uploadProgress.set({ ...current, ended: done.length, total: photos.length, totalBytes: bytesOf(photos),
+      sentBytes: bytesOf(done) + sending });
   };
   if (atOnce) {
     clearTimeout(redraw);
@@ -142,6 +140,9 @@ function say(changed, atOnce = false) {
     redraw ??= setTimeout(show, REDRAW_MS);
   }
 }
+
+/** @param {import("./collection.js").Photo[]} photos */
+const bytesOf = (photos) => photos.reduce((sum, { file }) => sum + file.size, 0);
 
 /** @param {BeforeUnloadEvent} event */
 const askBeforeLeaving = (event) => event.preventDefault();

@@ -6,7 +6,7 @@ import { go, link } from "../../router.js";
 import { useStore } from "../../store.js";
 import { t } from "../../words.js";
 import { ClassCard } from "./class_card.js";
-import { addClass, addFound, collection } from "./collection.js";
+import { addClass, addFound, bringBack, collection } from "./collection.js";
 import { DropPlace } from "../../parts/drop_place.js";
 import { LeftOutFiles } from "./left_out_files.js";
 import { ProjectFields, useProject } from "./project_fields.js";
@@ -73,7 +73,10 @@ export function UploadStep({ query }) {
         onClick=${() => setIsAll(true)}>${t("start.all_classes", { count: collected.classes.length })}</button></li>`}
       <li class="add-class"><button type="button" class="secondary" onClick=${addOne}>${t("start.add_class")}</button></li>
     </ul>
-    <${UploadBar} project=${project} collected=${collected} limits=${limits} before=${before} />
+    <div class="upload-foot">
+      <div role="status">${collected.removed && html`<p class="state stale">${collected.removed.what}
+        ${" "}<button type="button" class="plain" onClick=${bringBack}>${t("start.undo")}</button></p>`}</div>
+      <${UploadBar} project=${project} collected=${collected} limits=${limits} before=${before} /></div>
     ${limits && html`<${LimitsInWords} limits=${limits} />`}
   </div>`;
 }

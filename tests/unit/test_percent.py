@@ -1,0 +1,34 @@
+"""Scores in sentences for people have one form."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from conf.settings import ROOT
+from protocol.percent import in_percent, metric_in_words
+
+#: A raw share in a sentence, such as {score:.4f}. Numbers of JSON fields are not formatted.
+RAW = re.compile(r"\{[^{}]*\b\w*(score|accuracy|dice|iou|agreement)\w*['\"\])]*:\.\d[fg]\}")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.76, "76.0 %"), (0.0, "0.0 %"), (1.0, "100.0 %"), (0.99996, "> 99.9 %"), (math.nan, "no number")],
+)
+def test_shares_have_one_decimal(share: float, text: str) -> None:
+    assert in_percent(share) == text
+
+
+def test_a_metric_that_is_no_share_stays_a_number() -> None:
+    assert metric_in_words("training_accuracy", 0.913) == "training accuracy 91.3 %"
+    assert metric_in_words("loss", 0.21434) == "loss 0.2143"
+
+
+@pytest.mark.parametrize("program", ["trainer_worker", "web", "service", "demo"])
+def test_no_sentence_writes_a_raw_share(program: str) -> None:
+    files = (ROOT / program).rglob("*.py")
+    found = [f"{path.name}: {match[0]}" for path in files for match in RAW.finditer(path.read_text("utf-8"))]
+    assert not found, found
