@@ -9,14 +9,23 @@ _SHARES = frozenset({"accuracy", "dice", "iou"})
 
 
 def in_percent(share: float) -> str:
-    """Such as "76.0 %"; "no number" for NaN and infinities. Only a share of exactly 1 is written as 100 %."""
+    """Such as "76.0 %"; "no number" for NaN and infinities. Only 0 and 1 themselves are written as 0 % and 100 %."""
     if not math.isfinite(share):
         return "no number"
     text = f"{100 * share:.1f}"
-    return "> 99.9 %" if text == "100.0" and share < 1 else f"{text} %"
+    if text == "100.0" and share < 1:
+        return "> 99.9 %"
+    return "< 0.1 %" if text == "0.0" and share > 0 else f"{text.replace('-0.0', '0.0')} %"
 
 
 def metric_in_words(name: str, value: float) -> str:
-    """Such as "training accuracy 91.3 %" or "loss 0.2143"."""
+    """Such as "training accuracy 91.3 %", "loss 0.2143" or "images 12,345"."""
     is_share = not _SHARES.isdisjoint(name.split("_"))
-    return f"{name.replace('_', ' ')} {in_percent(value) if is_share else f'{value:.4g}'}"
+    return f"{name.replace('_', ' ')} {in_percent(value) if is_share else _number(value)}"
+
+
+def _number(value: float) -> str:
+    """Four digits; all of those in front of the point."""
+    if not math.isfinite(value):
+        return "no number"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.4g}"

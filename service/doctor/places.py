@@ -11,6 +11,7 @@ from conf.settings import Settings, SettingsError
 from conf.socket_folder import socket_folder
 from conf.tokens import TokenError, check_may_listen, read_tokens
 from conf.webhook_secrets import check_may_send
+from protocol.sizes import whole_mb
 from service.doctor.result import Result, bad, ok, warn
 from web.figures.free_space import free_space_mb
 
@@ -53,13 +54,15 @@ def _folder(topic: str, folder: Path, creatable_in: Path | None) -> Result:
 
 def _space(folder: Path, needed_mb: int) -> Result:
     free_mb = free_space_mb(folder)
-    words = f"{free_mb / 1024:,.1f} GB are free at {folder}"
+    words = f"{whole_mb(free_mb)} are free at {folder}"
     if free_mb < needed_mb:
         return bad(
-            "disk", f"{words}; tasks are refused below {needed_mb} MB.", "Free some space, or lower [web] min_free_mb."
+            "disk",
+            f"{words}; tasks are refused below {whole_mb(needed_mb)}.",
+            "Free some space, or lower [web] min_free_mb.",
         )
     if free_mb < FEW_TIMES_MIN_FREE * needed_mb:
-        return warn("disk", f"{words}; tasks are refused below {needed_mb} MB.", "Free some space soon.")
+        return warn("disk", f"{words}; tasks are refused below {whole_mb(needed_mb)}.", "Free some space soon.")
     return ok("disk", words)
 
 

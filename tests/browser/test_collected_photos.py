@@ -59,6 +59,7 @@ def test_an_upload_counts_only_photos_that_are_still_there(context: BrowserConte
     page.get_by_role("button", name="Upload 7 photos").click()
     expect(page.get_by_text("All photos are uploaded.")).to_be_attached()
     card(page, "Class 2").get_by_role("button", name="Remove the class").click()
+    expect(page.get_by_text("3 photos that were uploaded stay on the server, and train the model.")).to_be_visible()
     drop(card(page, "Class 1").get_by_role("group"), photo(34))
     page.get_by_role("button", name="Upload one photo").click()
     expect(page.get_by_text("5 of 5 photos")).to_be_visible()

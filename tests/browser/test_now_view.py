@@ -209,10 +209,12 @@ def test_nobody_is_told_to_undrain_workers_that_the_cluster_drains(
     context: BrowserContext, service: PopulatedService
 ) -> None:
     watched = WatchedPage(context, service.origin)
-    context.route("**/v1/workers", _with_state("draining", {"labels": {}, "maxWorkers": 1}))
+    context.route(
+        "**/v1/workers", _with_state("draining", {"labels": {}, "maxWorkers": 1, "reason": "Failed starts: 1."})
+    )
     page = watched.open(f"/tasks/{service.tasks['waiting']}")
     waits = page.get_by_role("region", name="What goes on")
-    expect(waits).to_contain_text("the cluster adds")
+    expect(waits).to_contain_text("The cluster starts another one by itself as soon as it can. Failed starts: 1.")
     expect(waits).not_to_contain_text("undrain")
     watched.check()
 

@@ -8,8 +8,12 @@ import pytest
 
 from conf.settings import ROOT
 
-PROGRAMS = ("broker", "cluster", "conf", "protocol", "service", "storage", "trainer_worker", "web")
-DECIMAL = re.compile(r"(1e3|1e6|1e9|10\*\*[369]|1_000_000)\b[^\n{}]*\} (kB|MB|GB)\b")
+PROGRAMS = ("broker", "cluster", "conf", "demo", "protocol", "service", "storage", "trainer_worker", "web")
+_POWER = r"(1e[369]|10\*\*[369]|1000\*\*[23]|1_000_000)\b"
+#: In a sentence, for a variable that is named by the unit, and in a table of units.
+DECIMAL = re.compile(
+    rf"{_POWER}[^\n{{}}]*\}} (kB|MB|GB)\b|_(kb|mb|gb)\b = [^\n]*{_POWER}|\"(kB|MB|GB)\", {_POWER}", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

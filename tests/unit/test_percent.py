@@ -11,12 +11,20 @@ from conf.settings import ROOT
 from protocol.percent import in_percent, metric_in_words
 
 #: A raw share in a sentence, such as {score:.4f}. Numbers of JSON fields are not formatted.
-RAW = re.compile(r"\{[^{}]*\b\w*(score|accuracy|dice|iou|agreement)\w*['\"\])]*:\.\d[fg]\}")
+RAW = re.compile(r"\{(?!100)[^{}]*(score|accuracy|dice|iou|agreement)[^{}]*:\.\d[fg]?\}")
 
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.76, "76.0 %"), (0.0, "0.0 %"), (1.0, "100.0 %"), (0.99996, "> 99.9 %"), (math.nan, "no number")],
+    [
+        (0.76, "76.0 %"),
+        (0.0, "0.0 %"),
+        (1.0, "100.0 %"),
+        (0.99996, "> 99.9 %"),
+        (0.0004, "< 0.1 %"),
+        (-1e-9, "0.0 %"),
+        (math.nan, "no number"),
+    ],
 )
 def test_shares_have_one_decimal(share: float, text: str) -> None:
     assert in_percent(share) == text
@@ -25,6 +33,8 @@ def test_shares_have_one_decimal(share: float, text: str) -> None:
 def test_a_metric_that_is_no_share_stays_a_number() -> None:
     assert metric_in_words("training_accuracy", 0.913) == "training accuracy 91.3 %"
     assert metric_in_words("loss", 0.21434) == "loss 0.2143"
+    assert metric_in_words("loss", math.nan) == "loss no number"
+    assert metric_in_words("images", 12345.0) == "images 12,345"
 
 
 @pytest.mark.parametrize("program", ["trainer_worker", "web", "service", "demo"])

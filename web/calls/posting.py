@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 
 from conf.tracing import end_call
 from protocol import messages as m
-from protocol.sizes import MB, size_in_words
+from protocol.sizes import whole_mb
 from protocol.task import TaskSpec
 from web.answers.refusal import Refusal
 from web.answers.task_views import check_view
@@ -82,10 +81,9 @@ class PostingHandler(AbandonableHandler):
         free_mb = free_space_mb(project_path)
         needed_mb = self.services.settings.min_free_mb
         if free_mb < needed_mb:
-            free, needed = size_in_words(math.floor(free_mb) * MB), size_in_words(needed_mb * MB)
             raise Refusal(
                 "disk_nearly_full",
-                f"Only {free} are free at {project_path}, and {needed} are needed "
+                f"Only {whole_mb(free_mb)} are free at {project_path}, and {whole_mb(needed_mb)} are needed "
                 "([web] min_free_mb); free some space and post again.",
             )
 

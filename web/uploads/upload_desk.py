@@ -6,7 +6,6 @@ space that was reserved for one is not given to another. All methods raise Refus
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from protocol.picture_kinds import START_BYTES, starts_as_picture
-from protocol.sizes import MB, size_in_words
+from protocol.sizes import MB, size_in_words, whole_mb
 from web.answers.refusal import Refusal
 from web.api.uploads import CHUNK_BYTES, LabelUploads, NewUpload, ProjectUploads, UploadLimits, UploadView
 from web.door.token_gate import Caller
@@ -230,12 +229,11 @@ class UploadDesk:
         reserved_mb = sum(other.size_bytes for other in self._store.open_ones()) / MB
         free_mb = self._free_mb() - reserved_mb - upload.size_bytes / MB
         if free_mb < self._min_free_mb:
-            # Rounded down: what is too little never reads as if it were enough.
-            free, needed = size_in_words(max(0, math.floor(free_mb)) * MB), size_in_words(self._min_free_mb * MB)
             raise Refusal(
                 "disk_nearly_full",
-                f"With this picture and the open uploads, only {free} would be free where uploads lie, and {needed} "
-                "are needed ([web] min_free_mb); free some space and upload it again.",
+                f"With this picture and the open uploads, only {whole_mb(free_mb)} would be free where uploads "
+                f"lie, and {whole_mb(self._min_free_mb)} are needed ([web] min_free_mb); free some space "
+                "and upload it again.",
             )
 
     def _forget_removed(self, user_id: str, project_id: str) -> None:

@@ -1,9 +1,10 @@
 // The frame around every view: menu, whether the server is in touch, and the view itself.
-import { signedOut } from "./api.js";
+import { askedPauseMs, signedOut } from "./api.js";
 import { epoch, listen, touch } from "./events.js";
 import { useScript } from "./loading.js";
 import { OutOfTouchBar } from "./parts/out_of_touch_bar.js";
 import { Busy, Trouble } from "./parts/states.js";
+import { pauseAfterMs } from "./pauses.js";
 import { html, useEffect, useErrorBoundary } from "./preact.js";
 import { link, useRoute } from "./router.js";
 import { readSession, session, signOut } from "./session.js";
@@ -45,9 +46,6 @@ function skipToMain(event) {
   document.getElementById("main")?.focus();
 }
 
-/** How long to wait until the server is asked again who looks at the page. */
-const PAUSE_MS = 2000;
-
 /** Ask who looks at the page, at first, whenever events begin anew, and when they end: the token may have been revoked. */
 function useSessionChecks() {
   const current = useStore(epoch);
@@ -56,10 +54,12 @@ function useSessionChecks() {
     let isWanted = true;
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
-    const ask = () => readSession().catch(() => {
+    let failures = 0;
+    const ask = () => readSession().catch((error) => {
       if (!isWanted) return;
       if (session.get() === null) touch.set({ state: "away", since: Date.now() });
-      timer = setTimeout(ask, PAUSE_MS);
+      failures += 1;
+      timer = setTimeout(ask, pauseAfterMs(failures, askedPauseMs(error)));
     });
     ask();
     return () => {
@@ -72,13 +72,14 @@ function useSessionChecks() {
 /** @param {{current: string}} props */
 function Menu({ current }) {
   const who = useStore(session);
+  const isSignedOut = useStore(signedOut);
   return html`
     <nav aria-label=${t("frame.menu")}>
       <a class="brand" href=${link([FIRST_VIEW])}>TFModel</a>
       <ul>${Object.entries(VIEWS).filter(([, view]) => view.inMenu).map(([name, view]) => html`
         <li><a href=${link([name])} aria-current=${name === current ? "page" : null}>${t(view.title)}</a></li>`)}
       </ul>
-      ${who?.signedIn && html`<span class="who">${t("frame.signed_in", { name: who.tokenName })}
+      ${who?.signedIn && !isSignedOut && html`<span class="who">${t("frame.signed_in", { name: who.tokenName })}
         <button type="button" class="plain" onClick=${signOut}>${t("frame.sign_out")}</button></span>`}
     </nav>`;
 }

@@ -145,7 +145,7 @@ export function useLoaded(path, query, { keeps = false, everyMs = 0 } = {}) {
       wait(); // in case no answer comes
     };
     const wait = () => {
-      timer = setTimeout(again, passes ? Math.max(leastMs, pauseAfterMs(failures, askedPauseMs(trouble))) : everyMs);
+      timer = setTimeout(again, passes ? pauseAfterMs(failures, Math.max(leastMs, askedPauseMs(trouble))) : everyMs);
     };
     wait();
     return () => clearTimeout(timer);

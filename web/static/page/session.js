@@ -9,6 +9,9 @@ export const session = makeStore(/** @type {Session | null} */ (null));
 
 /** Whether a session of this page has ended without the person's doing, as when its token is revoked. */
 export const hasLostSession = makeStore(false);
+signedOut.subscribe((isSignedOut) => {
+  if (isSignedOut && session.get()?.signedIn) hasLostSession.set(true);
+});
 
 /** The only user whose tasks the person may see; "" for those of all users. */
 export const useOnlyUser = () => useStore(session)?.userId ?? "";
@@ -22,7 +25,6 @@ tabs.onmessage = () => void readSession().catch(() => {}); // A tab that cannot 
 
 export async function readSession() {
   const found = /** @type {Session} */ (await get("v1/session"));
-  if (session.get()?.signedIn && found.needed && !found.signedIn) hasLostSession.set(true);
   signedOut.set(found.needed && !found.signedIn);
   session.set(found);
 }
@@ -39,8 +41,9 @@ export async function signIn(token) {
 export async function signOut() {
   try {
     await remove("v1/session");
+    const who = session.get();
+    if (who) session.set({ ...who, signedIn: false }); // Before the page learns it, because nothing was lost.
     await readSession();
-    hasLostSession.set(false);
     tabs.postMessage("signed out");
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof OutOfTouch)) throw error;

@@ -97,7 +97,8 @@ export const shortId = (taskId) => taskId.slice(-6);
 /** A MB has 2^20 bytes, as in the settings and the sentences of the server. @param {number} size */
 export function bytes(size) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
-  const step = size < 1024 ? 0 : Math.min(Math.floor(Math.log2(size) / 10), units.length - 1);
+  let step = 0;
+  while (step < units.length - 1 && Math.round(size / 1024 ** step) >= 1024) step += 1;
   const digits = step && size / 1024 ** step < 10 ? 1 : 0;
   const unitDisplay = step ? "short" : "long";
   return number(size / 1024 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });

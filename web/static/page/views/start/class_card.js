@@ -17,6 +17,7 @@ const SHOWN = 12;
 export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome }) {
   const [isFilming, setIsFilming] = useState(false);
   const ended = of.photos.filter((photo) => hasEnded(photo.key)).length;
+  const onServer = (outcome?.stored ?? 0) + (outcome?.duplicates ?? 0);
   const trouble = troubleOf(of.label.trim(), others);
   const id = `class-${of.key}`;
   /** @param {import("../../parts/dropped_files.js").FoundFile[]} found */
@@ -35,7 +36,7 @@ export function ClassCard({ of, others, stored, isUploading, mostBytes, outcome 
           onPhoto=${(/** @type {File} */ file) => addToClass(of.key, [file], Infinity)} />`
         : html`<div class="row"><button type="button" class="secondary small" onClick=${() => setIsFilming(true)}>
             ${t("start.camera")}</button>
-          <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of)}>
+          <button type="button" class="plain small" disabled=${isUploading} onClick=${() => removeClass(of, onServer)}>
             ${t("start.remove_class")}</button></div>`}
     </li>`;
 }

@@ -49,11 +49,13 @@ function freeLabel() {
 /** @param {number} key @param {string} label */
 export const renameClass = (key, label) => changeClass(key, (each) => ({ ...each, label }));
 
-/** The class and its photos leave the page. What was uploaded stays on the server. @param {PhotoClass} of */
-export function removeClass({ key, label, photos }) {
-  const before = collection.get().classes;
-  const what = t("start.class_removed", { label, count: photos.length });
-  change({ classes: before.filter((each) => each.key !== key), removed: photos.length ? { what, before } : null });
+/** The class and its photos leave the page. What was uploaded stays on the server.
+ * @param {PhotoClass} of @param {number} uploaded how many of its photos are there */
+export function removeClass({ key, label, photos }, uploaded) {
+  const { classes: before, removed } = collection.get();
+  const what = [t("start.class_removed", { label, count: photos.length }),
+    uploaded ? t("start.uploaded_stay", { count: uploaded }) : ""].filter(Boolean).join(" ");
+  change({ classes: before.filter((each) => each.key !== key), removed: photos.length ? { what, before } : removed });
 }
 
 /** @param {number} key of the class @param {Photo} photo */

@@ -89,9 +89,13 @@ function stop(said) {
 /** @param {{key: number, upload: PhotoUpload}} waiting @param {AbortSignal} signal */
 async function sendOne({ key, upload }, signal) {
   underWay.add(upload);
+  let failures = 0;
   while (!signal.aborted) {
     try {
-      const view = await upload.send(signal, () => say({ state: "running" }));
+      const view = await upload.send(signal, () => {
+        failures = 0;
+        say({ state: "running" });
+      });
       end(key, upload, view.state === "duplicate" ? "duplicates" : "stored");
       say({ state: "running", projectDir: view.projectDir });
       return;
@@ -105,7 +109,8 @@ async function sendOne({ key, upload }, signal) {
         return end(key, upload, "refused");
       }
       say({ state: reason instanceof OutOfTouch ? "away" : "running" });
-      await pauseBeforeRetry(signal);
+      failures += 1;
+      await pauseBeforeRetry(failures, reason, signal);
     }
   }
 }

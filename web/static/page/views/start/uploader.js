@@ -1,5 +1,6 @@
 // Brings the collected photos to the server: part by part, three at a time, and goes on after any interruption.
-import { ApiError, OutOfTouch, get, post, request, address } from "../../api.js";
+import { ApiError, OutOfTouch, address, askedPauseMs, get, post, request } from "../../api.js";
+import { pauseAfterMs } from "../../pauses.js";
 
 /** @typedef {import("./collection.js").Photo} Photo */
 /** @typedef {{userId: string, projectId: string}} Project */
@@ -12,7 +13,6 @@ const ABOUT_ALL_CODES = ["disk_nearly_full"];
 const ABOUT_PROJECT = ["userId", "projectId"];
 /** The server has too much to do, or restarts. */
 const LATER = [429, 502, 503, 504];
-const PAUSE_MS = 1000;
 
 /** Wait, unless the signal says to stop. @param {number} pause_ms @param {AbortSignal} signal @returns {Promise<void>} */
 const wait = (pause_ms, signal) => new Promise((resolve) => {
@@ -111,5 +111,5 @@ export function afterFailure(error) {
   return ABOUT_ALL.includes(error.status) ? "stop" : "refused";
 }
 
-/** @param {AbortSignal} signal */
-export const pauseBeforeRetry = (signal) => wait(PAUSE_MS, signal);
+/** @param {number} failures in a row @param {unknown} error the last of them @param {AbortSignal} signal */
+export const pauseBeforeRetry = (failures, error, signal) => wait(pauseAfterMs(failures, askedPauseMs(error)), signal);

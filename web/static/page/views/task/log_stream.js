@@ -1,6 +1,7 @@
 // The log of a task as it is written: read from where it was left, for as long as somebody looks.
-import { ApiError, address, request, taskPath } from "../../api.js";
+import { ApiError, address, askedPauseMs, request, taskPath } from "../../api.js";
 import { epoch } from "../../events.js";
+import { pauseAfterMs } from "../../pauses.js";
 import { useEffect, useRef, useState } from "../../preact.js";
 import { useStore } from "../../store.js";
 
@@ -12,7 +13,6 @@ import { useStore } from "../../store.js";
 
 /** A longer text would make the page slow. */
 const MOST_CHARS = 200_000;
-const AGAIN_MS = 2000;
 /** Lines come in bursts. They are shown together. */
 const SHOW_MS = 200;
 
@@ -27,6 +27,8 @@ export function useLog(taskId, { isWanted, isRunning }) {
   const isVisible = useVisible();
   const missed = useStore(epoch);
   const [tries, setTries] = useState(0);
+  /** How many readings have ended too early since the last one that brought something. */
+  const failures = useRef(0);
   useEffect(() => {
     if (!isWanted || !isVisible) return undefined;
     const controller = new AbortController();
@@ -37,18 +39,25 @@ export function useLog(taskId, { isWanted, isRunning }) {
       timer = undefined;
       if (!isOver) setLog({ text: place.current.text, leftOut: place.current.leftOut, isRead: true, trouble: null });
     };
-    const again = () => (timer = setTimeout(() => setTries((count) => count + 1), AGAIN_MS));
-    readLog(taskId, isRunning, controller.signal, place.current, () => (timer ??= setTimeout(show, SHOW_MS))).then(() => {
+    const again = (/** @type {unknown} */ error) => {
+      failures.current += 1;
+      timer = setTimeout(() => setTries((count) => count + 1), pauseAfterMs(failures.current, askedPauseMs(error)));
+    };
+    const onMore = () => {
+      failures.current = 0;
+      timer ??= setTimeout(show, SHOW_MS);
+    };
+    readLog(taskId, isRunning, controller.signal, place.current, onMore).then(() => {
       clearTimeout(timer);
       show();
       // A server that stops ends the log of a task that goes on.
-      if (isRunning && !isOver) again();
+      if (isRunning && !isOver) again(null);
     }, (error) => {
       if (isOver) return;
       clearTimeout(timer);
       setLog((before) => ({ ...before, trouble: error }));
       // A refusal, such as too many streams, may pass as well.
-      if (!(error instanceof ApiError) || error.status >= 429) again();
+      if (!(error instanceof ApiError) || error.status >= 429) again(error);
     });
     return () => {
       isOver = true;

@@ -49,7 +49,8 @@ function whyNoStart(task, { workers, pools }) {
   const able = workers.filter((each) => each.trainTypes.includes(task.trainType) && hasAll(each));
   if (able.some((each) => each.state !== "draining")) return "";
   // The cluster drains workers by itself and starts others, so nobody has to do anything.
-  if (pools.some((each) => each.maxWorkers > 0 && hasAll(each))) return t("task.cluster_starts_one");
+  const pool = pools.find((each) => each.maxWorkers > 0 && hasAll(each));
+  if (pool) return `${t("task.cluster_starts_one")} ${pool.reason}`.trim();
   if (able.length) return t("task.all_drain");
   return needs.length ? t("task.no_worker_with", { needs: needs.join(", ") }) : t("task.no_worker");
 }
