@@ -142,7 +142,7 @@ def test_a_segmenter_answers_with_a_mask_and_shares(programs: Programs, worker: 
 @pytest.mark.door(24)
 def test_a_bad_picture_fails_alone(programs: Programs, task_id: str) -> None:
     path = f"/v1/tasks/{task_id}"
-    huge = SentPicture("huge.png", b"x" * 20_000_001)
+    huge = SentPicture("huge.png", b"x" * (20 * 2**20 + 1))
 
     several = predict(programs, path, form(BAD, plain(RED), huge))
 

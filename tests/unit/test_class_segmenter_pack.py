@@ -72,7 +72,7 @@ def test_card_and_specification_speak_of_the_classes(files: dict[str, bytes]) ->
     assert "threshold" not in output
     card = files["MODEL_CARD.md"].decode()
     assert "which of 3 classes it shows: background, red, blue \\| sky." in card
-    assert "| red | 4 | 0.500 | 0.10 to 0.80 not enough to tell | 0.400 |" in card
+    assert "| red | 4 | 50.0 % | 10 to 80 % not enough to tell | 40.0 % |" in card
     assert "| blue \\| sky | 0 | not tested | | not tested |" in card
     assert "foreground" not in card
 

@@ -17,6 +17,7 @@ from protocol.project_layout import MODELS, REPORT
 from protocol.task import TaskSpec
 from tests.local_roots import project_files
 from tests.sample_tasks import hex_id, make_spec
+from tests.waiting import TIMEOUT_S
 from web.answers.refusal import Refusal
 from web.files.open_file import OpenFile, Place
 from web.files.project_files import MOST_AT_ONCE, ProjectFiles
@@ -66,8 +67,9 @@ def test_a_disk_that_hangs_costs_a_caller_a_bounded_time_and_the_file_is_closed_
         async with project_files(tmp_path).opened(spec, place_of(spec)) as file:
             assert file.file.read() == b"abc"
         files._threads._pool.shutdown(wait=True)
-        for _ in range(10):  # the event loop closes the files, which takes a few turns of it
-            await asyncio.sleep(0)
+        async with asyncio.timeout(TIMEOUT_S):
+            while not all(file.file.closed for file in kept):  # noqa: ASYNC110 - nothing tells when the loop has done it
+                await asyncio.sleep(0)
 
     asyncio.run(ask())
     # Calls that found no free thread have opened nothing, nor have those whose thread was late on a busy machine.

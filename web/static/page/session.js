@@ -9,9 +9,7 @@ export const session = makeStore(/** @type {Session | null} */ (null));
 
 /** Whether a session of this page has ended without the person's doing, as when its token is revoked. */
 export const hasLostSession = makeStore(false);
-signedOut.subscribe((isSignedOut) => {
-  if (isSignedOut && session.get()?.signedIn) hasLostSession.set(true);
-});
+signedOut.subscribe((isSignedOut) => hasLostSession.set(isSignedOut && Boolean(session.get()?.signedIn)));
 
 /** The only user whose tasks the person may see; "" for those of all users. */
 export const useOnlyUser = () => useStore(session)?.userId ?? "";
@@ -32,7 +30,6 @@ export async function readSession() {
 /** Exchange a token for a cookie that scripts cannot read. Throws ApiError. @param {string} token */
 export async function signIn(token) {
   session.set(await post("v1/session", { token }));
-  hasLostSession.set(false);
   signedOut.set(false);
   tabs.postMessage("signed in");
 }
@@ -41,9 +38,8 @@ export async function signIn(token) {
 export async function signOut() {
   try {
     await remove("v1/session");
-    const who = session.get();
-    if (who) session.set({ ...who, signedIn: false }); // Before the page learns it, because nothing was lost.
     await readSession();
+    hasLostSession.set(false);
     tabs.postMessage("signed out");
   } catch (error) {
     if (!(error instanceof ApiError || error instanceof OutOfTouch)) throw error;
