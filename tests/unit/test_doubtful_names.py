@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.project_trees import codes, pictures, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.doubtful_names import CURES_OF_LISTS, alike_form, doubtful_names
 from trainer_worker.layouts.layout import ClassLayout
 
 
@@ -83,3 +86,15 @@ def test_the_parts_of_a_split_may_separate_words_differently() -> None:
     layout = layout_of("train/red_rose", "train/tulip", "test/Red Rose", "test/tulip")
     assert layout.labels == ("red_rose", "tulip")
     assert codes(layout) == {"callers_split", "same_name_twice"}
+
+
+def test_signs_at_the_ends_tell_classes_apart() -> None:
+    assert alike_form("Red_Rose") == alike_form("red rose ")
+    assert len({*map(alike_form, ("-1", "1", "0", "A", "A-", "A+"))}) == 6
+
+
+def test_many_long_names_take_no_time() -> None:
+    """The number of names and the blanks in one of them once made this slow."""
+    began_s = time.process_time()
+    doubtful_names({f"label {number}" for number in range(20_000)} | {f"rose{' ' * 20_000}old"}, CURES_OF_LISTS)
+    assert time.process_time() - began_s < 5

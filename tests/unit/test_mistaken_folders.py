@@ -14,10 +14,17 @@ from trainer_worker.pictures.file_kinds import kind_of
 CATS_AND_DOGS = [*pictures("cat"), *pictures("dog")]
 
 
-@pytest.mark.parametrize(("train", "other"), [("train", "eval"), ("training", "validierung"), ("trian", "test")])
-def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str) -> None:
+@pytest.mark.parametrize(
+    ("train", "other", "cure"),
+    [
+        ("train", "eval", "Call eval test or valid"),
+        ("training", "validierung", "Call validierung test or valid"),
+        ("trian", "test", "Call trian train"),
+    ],
+)
+def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str, cure: str) -> None:
     folders = [f"{part}/{kind}" for part in (train, other) for kind in ("cat", "dog")]
-    with pytest.raises(TrainingError, match=r"such as cat, dog, .* Call them train and test") as error:
+    with pytest.raises(TrainingError, match=rf"such as cat, dog, .* {cure}") as error:
         recognise_classes(tree_of(*map(pictures, folders)))
     assert error.value.code == "layout_unclear"
 
@@ -28,6 +35,28 @@ def test_parts_of_a_download_are_no_classes(part: str) -> None:
     with pytest.raises(TrainingError, match=r"parts of a download .* Unpack all of them into one folder"):
         recognise_classes(tree_of(*map(pictures, folders)))
     assert counts(recognise_classes(tree_of(*map(pictures, folders[:2])))) == {"rose": 3, "tulip": 3}
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        [f"{kind}/{time}" for kind in ("train", "bus", "car") for time in ("day", "night")],
+        [f"{kind}/{side}" for kind in ("test tube", "beaker", "flask") for side in ("front", "side")],
+        ["train/front", "train/interior", "bus/front", "bus/back"],
+        [f"{kind}/{camera}" for kind in ("valid", "invalid") for camera in ("cam1", "cam2")],
+        [f"{kind}/{year}" for kind in ("training shoes", "sandals", "boots") for year in ("2023", "2024")],
+        ["rose-20260101T101010Z-001", "tulip-20260101T101112Z-001"],
+    ],
+)
+def test_classes_with_folders_inside_or_downloaded_one_by_one_are_classes(folders: list[str]) -> None:
+    found = counts(recognise_classes(tree_of(*map(pictures, folders))))
+    assert found.keys() == {folder.split("/")[0] for folder in folders}
+
+
+@pytest.mark.parametrize("second", ["_label.jpg", "_mask.jpg", "_target.png", "_manual.png"])
+def test_photos_called_like_masks_are_pictures_of_their_class(second: str) -> None:
+    photos = [pictures(folder, 4, f"{folder} ({{}}){end}") for folder in "ab" for end in (".jpg", second)]
+    assert counts(recognise_classes(tree_of(*photos))) == {"a": 8, "b": 8}
 
 
 def test_masks_beside_the_photos_of_a_class_are_refused() -> None:

@@ -74,3 +74,11 @@ def test_a_folder_that_is_taken_for_that_of_the_masks_is_named(folder: str, seve
     (found,) = layout_of(pictures("images", 4), pictures(folder, 4, "{}.png")).findings
     assert (found.code, found.severity) == ("assumed_masks", severity)
     assert f"{folder}/" in found.sentence
+
+
+def test_two_films_whose_frames_are_all_paired_are_no_shift() -> None:
+    """The lone files belong to neither of them."""
+    films = [("clipA_{:04}", range(1, 11)), ("clipB_{:04}", range(11, 21))]
+    images = [path for form, frames in films for path in numbered(f"images/{form}.jpg", frames)]
+    masks = [path for form, frames in films for path in numbered(f"masks/{form}.png", frames)]
+    assert len(layout_of(images, ["images/extra.jpg"], masks, ["masks/stray.png"]).pictures) == 20

@@ -89,7 +89,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         if listed is not None:
             return completed(index, listed, (root,), {}, corrections)
         refuse_other_labels(index)
-        if found is None or labels_in_names(index) or labels_not_read(tree):
+        if found is None or labels_in_names(index) or (labels_not_read(tree) and not corrections.decided):
             raise no_class_folders(index)
     refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
     rows = tuple(
@@ -315,23 +315,31 @@ def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) 
 
 def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
     """`train/` beside `eval/`, with folders of the same names in both, are no classes."""
-    around = [folder for folder in folders if index.folders(folder) and not index.loose(folder)]
-    named = [folder for folder in around if part_of(name_of(folder)) is not Part.ANY]
+    around = [
+        folder
+        for folder in folders
+        if index.folders(folder)
+        and not index.loose(folder)
+        and name_of(folder).casefold().strip(" _-.()0123456789") not in SET_ASIDE_WORDS
+    ]
+    others = [folder for folder in around if part_of(name_of(folder)) is Part.ANY]
     inside = {folder: {alike_form(name_of(sub)) for sub in index.folders(folder)} for folder in around}
-    for part in named:
-        alike = [folder for folder in around if folder != part and inside[folder] & inside[part]]
-        if alike:
-            raise _unclear(
-                f"{_named([part, *alike])} hold folders of the same names, such as "
-                f"{some_of(sorted(inside[part] & inside[alike[0]]), most=3)}, so they seem to be the parts of a split "
-                "rather than classes.",
-                "Call them train and test, or train and valid.",
-            )
+    parts = {part_of(name_of(folder)) for folder in around}
+    # Real classes may hold folders of the same names as well (day, night), so only one may lack the name of a part.
+    if not {Part.TRAIN, Part.TEST} & parts or len(others) != 1 or len({*map(frozenset, inside.values())}) > 1:
+        return
+    meant = "test or valid" if Part.TRAIN in parts else "train"
+    raise _unclear(
+        f"{_named(around)} hold folders of the same names, such as {some_of(sorted(inside[others[0]]), most=3)}, so "
+        "they seem to be the parts of a split rather than classes.",
+        f"Call {printable(name_of(others[0]))} {meant}. If they are classes, put the pictures directly into them.",
+    )
 
 
 def _refuse_parts_of_download(folders: Sequence[str]) -> None:
     parts = [folder for folder in folders if is_part_of_download(name_of(folder))]
-    if len(parts) > 1:
+    # Classes that were downloaded one by one have other names in front of the number of the part.
+    if len(parts) > len({name_of(folder).rpartition("-")[0] for folder in parts}):
         raise _unclear(
             f"{_named(parts)} are the parts of a download from Google Drive, and no classes.",
             "Unpack all of them into one folder.",

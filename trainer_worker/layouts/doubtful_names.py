@@ -59,6 +59,10 @@ CURES_OF_LISTS = (
     "Delete the rows of pictures that have no class, or write their class into them.",
 )
 _SEPARATORS = re.compile(r"[\s_.-]+")
+#: Not at the ends: -1 and 1 are two classes, as are A and A-.
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[\s_.-]+(?=[^\W_])")
+#: Longer ones are sentences, and would take long to look at.
+_LONGEST_NAME = 200
 #: Accents of Latin, Greek and Cyrillic letters. The signs of other scripts make other words.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LEAST_WORD_WITH_PLURAL = 4
@@ -114,7 +118,7 @@ def alike_classes(labels: Sequence[str], how_to_join: str) -> list[Finding]:
 def alike_form(label: str) -> str:
     """What names that differ only in capitals, accents, and in blanks, hyphens or the like have in common."""
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", label.casefold())))
-    return _SEPARATORS.sub(" ", plain).strip() or label
+    return _BETWEEN_WORDS.sub(" ", plain.strip())
 
 
 def _words_of(label: str) -> str:
@@ -125,12 +129,9 @@ def _words_of(label: str) -> str:
 def _copies(labels: Set[str]) -> set[str]:
     """The labels that are called like a copy or a version of another one."""
     known = {label.casefold() for label in labels}
-    found = ((label, _COPY.fullmatch(label)) for label in labels)
-    return {
-        label
-        for label, match in found
-        if match and match["of"] != label and match["of"].casefold() in known - {label.casefold()}
-    }
+    names = {label: " ".join(label.split()) for label in labels if len(label) <= _LONGEST_NAME}
+    copied = {label: match["of"].casefold() for label, name in names.items() if (match := _COPY.fullmatch(name))}
+    return {label for label, of in copied.items() if of in known and of != label.casefold()}
 
 
 def _of_parts(labels: Set[str]) -> set[str]:

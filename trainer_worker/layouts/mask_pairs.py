@@ -235,7 +235,7 @@ def _refuse_shifted(files: Sequence[NamedFile], matches: Matches, unused: Sequen
     reasons = {file.path: file.reason for file in unused}
     pictures = [file for n, file in enumerate(files) if n in matches.masks or reasons.get(file.path) == NO_MASK]
     masks = [file for n, file in enumerate(files) if n in matches.taken or reasons.get(file.path) == NO_PICTURE]
-    if {NO_MASK, NO_PICTURE} <= {*reasons.values()} and (sentence := shifted_numbers(pictures, masks)):
+    if {NO_MASK, NO_PICTURE} <= {*reasons.values()} and (sentence := shifted_numbers(pictures, masks, reasons.keys())):
         alone = " and ".join(next(path for path in reasons if reasons[path] == why) for why in (NO_MASK, NO_PICTURE))
         raise TrainingError(
             "layout_unclear",

@@ -317,7 +317,8 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     if masks:
         picture = found.files[found.pictures[0]].path
         in_folders = [found.files[number] for number in sorted(found.in_mask_folder)]
-        shift = shifted_numbers([found.files[number] for number in found.pictures], in_folders)
+        of_pictures = [found.files[number] for number in found.pictures]
+        shift = shifted_numbers(of_pictures, in_folders, {file.path for file in (*of_pictures, *in_folders)})
         cure += f" {shift} If they belong together, give each mask the number of its picture." if shift else ""
         return TrainingError(
             "no_masks",

@@ -19,8 +19,8 @@ from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 #: The share of the pictures that must lie in such folders, and of their names that must have a mask.
 _LEAST_SHARE = 0.5
-#: No word for a mask, or one that may as well mean the left side.
-_SIDES = ("", "l")
+#: Words that say of a PNG file that it is a mask. Others (`label`, `target`) are also those of photos.
+_SURE_MASKS = frozenset({"mask", "masks", "segmentation", "seg", "gt", "groundtruth"})
 
 
 def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -> None:
@@ -52,9 +52,9 @@ def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> N
         words = (
             reading
             for reading in mask_readings(stem)
-            if reading.rank == 1 and reading.affix.strip("_-. ") not in _SIDES
+            if reading.rank == 1 and reading.affix.strip("_-. ") in _SURE_MASKS
         )
-        if any(f"{folder}/{reading.base}" in known for reading in words):
+        if path.lower().endswith(".png") and any(f"{folder}/{reading.base}" in known for reading in words):
             masks.append(path)
     if len(masks) >= _LEAST_SHARE * (len(paths) - len(masks)):
         raise TrainingError(

@@ -24,7 +24,8 @@ from trainer_worker.layouts.name_lists import some_of
 
 #: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
-_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+#: Zeros in front of the last number, which is no decimal place (1.05 is not 1.5).
+_ZEROS = re.compile(r"(?<!\d)(?<!\d\.)0+(?=\d+\D*$)")
 
 
 class NamedFile(NamedTuple):
@@ -378,7 +379,7 @@ def places_fit(picture: NamedFile, mask: NamedFile) -> bool:
 
 
 def _without_zeros(stem: str) -> str:
-    """A name without the zeros in front of its numbers."""
+    """A name without the zeros in front of its last number."""
     return _ZEROS.sub("", stem)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from trainer_worker.layouts.name_matching import NamedFile
 
@@ -15,16 +15,19 @@ _LAST_NUMBER = re.compile(r"(?P<before>.*?)(?P<number>\d{1,15})(?P<after>\D*)")
 _Series = dict[tuple[tuple[str, ...], str, str], dict[int, NamedFile]]
 
 
-def shifted_numbers(pictures: Sequence[NamedFile], masks: Sequence[NamedFile]) -> str:
+def shifted_numbers(pictures: Sequence[NamedFile], masks: Sequence[NamedFile], alone: Set[str]) -> str:
     """A sentence if as many masks as pictures have the same numbers but for a shift; "" if not.
 
-    pictures, masks: all files of each kind that lie in folders where some have no partner.
+    pictures, masks: all files of each kind that lie in folders where some have no partner. alone: the paths of those
+    without one. A series without any of them is paired as it should be.
     """
     of_masks: dict[tuple[str, ...], list[dict[int, NamedFile]]] = defaultdict(list)
     for (place, _, _), numbered in _series(masks).items():
         of_masks[place].append(numbered)
     for (place, _, _), shown in _series(pictures).items():
         for drawn in of_masks[place]:
+            if not all(any(file.path in alone for file in series.values()) for series in (shown, drawn)):
+                continue
             if shift := _shift(sorted(shown), sorted(drawn)):
                 first, last = min(shown), max(shown)
                 return (
