@@ -349,8 +349,8 @@ def _refuse_parts_of_download(folders: Sequence[str]) -> None:
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
     """Class folders without pictures.
 
-    In projectDir itself a folder counts if it holds
-    nothing, or only shortcuts, films and files that are still in a cloud.
+    In projectDir itself a folder counts if it holds nothing, or only shortcuts, films and files that are still in a
+    cloud.
     """
     empty = [
         folder

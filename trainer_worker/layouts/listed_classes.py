@@ -38,7 +38,7 @@ def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
         sentence = f"{path} has no column called label, so the column {name} gives the classes."
         cure = ""
         if numbers:
-            sentence += " It holds numbers, and each of them is a class of its own: the model learns no order in them."
+            sentence += " It holds numbers, and each is a class of its own. To the model, these classes have no order."
             cure = "If they are measurements, write ranges instead, such as young and old."
         found.append(finding("guessed_column", Severity.WARNING if numbers else Severity.INFO, sentence, cure))
     others = [other for other in table.columns(LABEL_COLUMNS) if other != column and not _same(table, column, other)]

@@ -239,9 +239,9 @@ def _refuse_shifted(files: Sequence[NamedFile], matches: Matches, unused: Sequen
         alone = " and ".join(next(path for path in reasons if reasons[path] == why) for why in (NO_MASK, NO_PICTURE))
         raise TrainingError(
             "layout_unclear",
-            f"{sentence} So it is unclear whether masks belong to the pictures of the same number or to those of the "
-            "same place in the order. If it is the number, move the files without a partner out of the project, such "
-            f"as {alone}. Otherwise give each mask the number of its picture.",
+            f"{sentence} So it is unclear whether the mask of a picture is the one with the same number, or the one at "
+            "the same place in the sorted list. If it is the one with the same number, move the files without a "
+            f"partner out of the project, such as {alone}. Otherwise give each mask the number of its picture.",
         )
 
 
