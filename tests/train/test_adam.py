@@ -15,7 +15,7 @@ STEPS, RATE = 4, 0.05
 
 def start() -> list[Any]:
     random = np.random.default_rng(0)
-    return [keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((3, 4), (4,))]
+    return [tf.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((3, 4), (4,))]
 
 
 def gradients() -> list[list[Any]]:
@@ -28,7 +28,7 @@ def gradients() -> list[list[Any]]:
 
 
 def by_keras(optimizer: Any) -> list[Any]:
-    weights = start()
+    weights = [keras.Variable(weight.numpy()) for weight in start()]
     for step in gradients():
         optimizer.apply(step, weights)
     return [np.asarray(weight) for weight in weights]

@@ -57,7 +57,7 @@ class Line:
     def __init__(self, bad_steps: tuple[int, ...] = ()) -> None:
         inputs = keras.Input((1,))
         self.network = keras.Model(inputs, keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(inputs))
-        self._optimizer = Adam(self.network.trainable_variables)
+        self._optimizer = Adam([weight.value for weight in self.network.trainable_variables])
         self._bad_steps, self._taken = bad_steps, 0
 
     def learner(self) -> Learner:

@@ -23,8 +23,10 @@ from trainer_worker.classification.dataset import LabelledFeatures
 from trainer_worker.classification.fine_tuning import LEAST_STEPS, WARM_UP_STEPS, fit, planned_epochs
 from trainer_worker.classification.heads import fit_head, start_head
 from trainer_worker.classification.preparing import prepared_classifier
+from trainer_worker.classification.trainee import kept_trainee
 from trainer_worker.optimization.epochs import History
 from trainer_worker.optimization.learning_rate import RateSchedule
+from trainer_worker.optimization.muon import Muon
 from trainer_worker.optimization.repeatability import make_repeatable
 
 SIZE = 64
@@ -94,20 +96,43 @@ def test_a_prepared_classifier_learns_the_same_and_compiles_nothing_any_more(
     interval_s = sys.getswitchinterval()
     outputs = []
     for is_prepared in (True, False):  # the second one is the control
+        kept_trainee.cache_clear()
         make_repeatable(1)
         if is_prepared:
             with prepared_classifier(LITE0, SIZE, 2) as classifier_for:
                 classifier = classifier_for(2)
         else:
             classifier = build_classifier(LITE0, SIZE, 2)
-        compiled = [classifier.trainee.step, classifier.run]
-        assert [function.experimental_get_tracing_count() for function in compiled] == [is_prepared] * 2
+        assert kept_trainee.cache_info().currsize == is_prepared
+        assert classifier.run.experimental_get_tracing_count() == is_prepared
         train(classifier, features, tmp_path / str(is_prepared), epochs=1, batch_size=4)
         outputs.append(predict(classifier, features.views[0]))
+        compiled = [classifier.trainee.step, classifier.run]
         assert [function.experimental_get_tracing_count() for function in compiled] == [1, 1]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert sys.getswitchinterval() == interval_s
     assert not any(thread.name.startswith("prepare") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_kept_trainee_learns_as_a_new_one_after_other_tasks(
+    features: LabelledFeatures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgets: bool
+) -> None:
+    """The control is an optimizer that goes on with the momenta of the task before."""
+    outputs = []
+    for earlier_labels in ([], [2, 4]):
+        kept_trainee.cache_clear()
+        for labels in earlier_labels:
+            another = LabelledFeatures(features.views, ROWS % labels)
+            train(build_classifier(LITE0, SIZE, labels), another, tmp_path / f"of {labels}", epochs=1, batch_size=4)
+        if not forgets:
+            monkeypatch.setattr(Muon, "begin", lambda optimizer: optimizer._adam.begin())
+        classifier = build_classifier(LITE0, SIZE, 3)
+        of_three = LabelledFeatures(features.views, ROWS % 3)
+        train(classifier, of_three, tmp_path / f"after {len(earlier_labels)}", epochs=1, batch_size=4)
+        assert classifier.trainee.step.experimental_get_tracing_count() == 1
+        outputs.append(predict(classifier, features.views[0]))
+    assert np.array_equal(outputs[0], outputs[1]) == forgets
 
 
 def test_convolutions_learn_by_muon_depthwise_ones_not_at_all_and_all_else_by_adam(

@@ -85,7 +85,7 @@ def test_kerass_own_update_leaks_the_graph_and_ours_does_not(ours: bool, leaks: 
 
 
 def applied_by_adam(variable: keras.Variable) -> Callable[[list[Any]], None]:
-    optimizer = Adam([variable])
+    optimizer = Adam([variable.value])
     optimizer.learning_rate.assign(1e-3)
     return optimizer.apply
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -29,7 +28,7 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start() -> list[Any]:
     random = np.random.default_rng(0)
-    return [keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in (KERNEL, BIAS)]
+    return [tf.Variable(random.normal(size=shape).astype(np.float32)) for shape in (KERNEL, BIAS)]
 
 
 def gradients(seed: int) -> list[Any]:
@@ -131,7 +130,8 @@ def test_all_convolutions_of_a_decoder_but_the_last_are_its_kernels(
     kernels = unet.normalized_kernels(copy)
     expected = [weight for weight in copy.trainable_variables if len(weight.shape) == 4][:-1]
     assert [kernel.path for kernel in kernels] == [weight.path for weight in expected]
-    assert len(Muon(copy.trainable_variables, kernels, RATE_OF_KERNELS).state) > len(kernels)
+    weights = [[weight.value for weight in some] for some in (copy.trainable_variables, kernels)]
+    assert len(Muon(*weights, RATE_OF_KERNELS).state) > len(kernels)
 
 
 def test_its_state_goes_on_where_it_was() -> None:

@@ -7,7 +7,6 @@ https://arxiv.org/abs/2201.03529, uses features of earlier layers as well).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,8 @@ import tensorflow as tf
 
 from trainer_worker.backbones.backbone import Backbone
 from trainer_worker.classification.dataset import FeatureView
-from trainer_worker.classification.features import pooled_early
-from trainer_worker.classification.trainee import Trainee
+from trainer_worker.classification.features import cut_at_trunk, pooled_early
+from trainer_worker.classification.trainee import Trainee, kept_trainee
 
 EVALUATION_BATCH = 64
 
@@ -34,6 +33,7 @@ class Classifier:
     maps and features of earlier layers to probabilities, compiled.
     """
 
+    backbone: Backbone
     model: keras.Model
     tail: keras.Model
     pool: keras.Model
@@ -80,19 +80,15 @@ class Classifier:
         """Whether no layer of the backbone is trained. The head's regression is then all there is to train."""
         return len(self.tail.weights) == len(self.head.weights)
 
-    @functools.cached_property
+    @property
     def trainee(self) -> Trainee:
-        """The copy of the tail that all trainings of this classifier use, one after the other."""
-        return Trainee(self.tail)
+        """What fine-tuning trains in the place of the tail. Trainings of this and other classifiers use it in turn."""
+        return kept_trainee(self.backbone, self.model.input_shape[1])
 
 
 def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classifier:
     network = backbone.build(image_size)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
-    if backbone.trunk_end:
-        maps = network.get_layer(backbone.trunk_end).output
-    else:  # the "maps" of such a network are its features, and the tail begins behind them
-        maps, pooled = pooled, keras.layers.Identity(name="features")(pooled)
+    maps, pooled = cut_at_trunk(network, backbone)
     head = keras.layers.Dense(labels, kernel_initializer="zeros", name="logits")
     logits, early = head(pooled), pooled_early(network, backbone)
     early_head, summed = None, logits
@@ -109,7 +105,7 @@ def build_classifier(backbone: Backbone, image_size: int, labels: int) -> Classi
     shapes = (maps.shape[1:], (0,) if early is None else early.shape[1:])
     signature = [tf.TensorSpec((None, *shape), tf.float32) for shape in shapes]
     compiled = tf.function(run, input_signature=signature, autograph=False)
-    return Classifier(model, tail, keras.Model(maps, pooled), head, early_head, compiled)
+    return Classifier(backbone, model, tail, keras.Model(maps, pooled), head, early_head, compiled)
 
 
 def predict(classifier: Classifier, view: FeatureView) -> np.ndarray:

@@ -209,6 +209,18 @@ def _network(backbone: Backbone, image_size: int) -> keras.Model:
     return keras.Model(model.input, [*trunk, pooled])
 
 
+def cut_at_trunk(network: keras.Model, backbone: Backbone) -> tuple[Any, Any]:
+    """The Keras tensors between which a classifier's tail lies: the trunk's maps, and the last layer's pooled features.
+
+    network: built by the backbone.
+    """
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(network.output)
+    if backbone.trunk_end:
+        return network.get_layer(backbone.trunk_end).output, pooled
+    # The "maps" of such a network are its features, and the tail begins behind them.
+    return pooled, keras.layers.Identity(name="features")(pooled)
+
+
 def pooled_early(network: keras.Model, backbone: Backbone) -> Any:
     """The average of each channel of the backbone's early layers, a Keras tensor (n, channels); None if it has none.
 

@@ -158,7 +158,7 @@ def _learner(classifier: Classifier, features: LabelledFeatures, drawing: Drawin
     trainee, labels = classifier.trainee, classifier.labels
     trainee.begin(classifier.tail, logit_adjustment(features.classes[trained], labels))
     return Learner(
-        network=trainee.network,
+        network=trainee,
         optimizer=trainee.optimizer,
         batches=functools.partial(drawing.batches, features, classifier),
         step=trainee.step,

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import tensorflow as tf
 
 from trainer_worker.backbones.backbone import Backbone
@@ -50,7 +49,5 @@ def _prepared(backbone: Backbone, image_size: int, labels: int) -> Classifier:
     classifier = build_classifier(backbone, image_size, labels)
     maps = tf.zeros((1, *classifier.tail.input_shape[1:]))
     classifier.run(maps, tf.zeros((1, classifier.early_features)))
-    trainee = classifier.trainee
-    trainee.begin(classifier.tail, np.zeros(labels, np.float32))
-    trainee.step(maps, tf.one_hot([0], labels), tf.ones((1, *classifier.pool.output_shape[1:])))  # at a rate of 0
+    _ = classifier.trainee
     return classifier

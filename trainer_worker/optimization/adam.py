@@ -15,20 +15,28 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) for Keras variables. It computes the same numbers as Keras's class."""
+    """Adam (Kingma and Ba 2015) for TensorFlow's variables. It computes the same numbers as Keras's class."""
 
-    def __init__(self, weights: Sequence[Any]) -> None:
+    def __init__(self, weights: Sequence[tf.Variable]) -> None:
         self.learning_rate = tf.Variable(0.0, dtype=tf.float32, trainable=False)
-        self._weights = [weight.value for weight in weights]
+        self._weights = list(weights)
         self._steps = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self._means, self._squares = (
-            [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self._weights] for _ in range(2)
+            [tf.Variable(tf.zeros_like(weight), shape=weight.shape, trainable=False) for weight in self._weights]
+            for _ in range(2)
         )
 
     @property
     def state(self) -> list[tf.Variable]:
         """What a checkpoint has to keep besides the weights and the learning rate."""
         return [self._steps, *self._means, *self._squares]
+
+    def begin(self) -> None:
+        """Forget all steps. A weight whose static shape is open may have another shape from now on."""
+        self._steps.assign(0.0)
+        for weight, mean, square in zip(self._weights, self._means, self._squares, strict=True):
+            mean.assign(tf.zeros_like(weight))
+            square.assign(tf.zeros_like(weight))
 
     def apply(self, gradients: Sequence[Any]) -> None:
         """Take one step at the current learning rate. Call it inside a tf.function."""

@@ -33,7 +33,7 @@ CHECKPOINT_INTERVAL_S = 5.0
 class Learner:
     """What is trained, and how one step of it goes.
 
-    network: the keras.Model that is trained, which is a training copy. optimizer: changes its weights.
+    network: what is trained, which is a training copy: a keras.Model or a Trainee. optimizer: changes its weights.
     batches: gives the batches of one epoch from a random generator. A batch is the tuple of the arguments of `step`.
     step: takes one optimizer step. It returns the mean loss of the batch, and counts for the score, int (k,).
     score_name: the name of the training score. score_of: computes it from the sum of the counts of an epoch.
@@ -207,9 +207,9 @@ class EpochLoop:
 
     def _restore(self, arrays: Sequence[np.ndarray], random: RandomState) -> None:
         network = self._learner.network
-        count = len(network.weights)
-        network.set_weights(arrays[:count])
-        for variable, value in zip(self._learner.optimizer.state, arrays[count:], strict=True):
+        state = self._learner.optimizer.state
+        network.set_weights(arrays[: -len(state)])
+        for variable, value in zip(state, arrays[-len(state) :], strict=True):
             variable.assign(value)
         random.restore(self._random)
 

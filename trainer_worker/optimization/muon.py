@@ -27,20 +27,22 @@ TINY = 1e-7
 
 
 class Muon:
-    """Trains Keras variables: the kernels by Muon, all other weights by Adam.
+    """Trains TensorFlow's variables: the kernels by Muon, all other weights by Adam.
 
     kernels: the weights, (h, w, in, out), that Muon trains. rate_of_kernels: a kernel's step, as a share of its norm,
     is this many times the learning rate, so a kernel of zeros stays as it is. Raises ValueError if one of the kernels
     is not among the weights.
     """
 
-    def __init__(self, weights: Sequence[Any], kernels: Collection[Any], rate_of_kernels: float) -> None:
+    def __init__(
+        self, weights: Sequence[tf.Variable], kernels: Collection[tf.Variable], rate_of_kernels: float
+    ) -> None:
         known = {id(kernel) for kernel in kernels}
         self._is_kernel = [id(weight) in known for weight in weights]
         if sum(self._is_kernel) != len(kernels):
             raise ValueError("some of the kernels are none of the weights")
         self._rate_of_kernels = rate_of_kernels
-        self._kernels = [weight.value for weight in self._chosen(weights, kernels=True)]
+        self._kernels = self._chosen(weights, kernels=True)
         self._momenta = [tf.Variable(tf.zeros_like(kernel), trainable=False) for kernel in self._kernels]
         self._adam = Adam(self._chosen(weights, kernels=False))
         self.learning_rate = self._adam.learning_rate
@@ -49,6 +51,12 @@ class Muon:
     def state(self) -> list[tf.Variable]:
         """What a checkpoint has to keep besides the weights and the learning rate."""
         return [*self._adam.state, *self._momenta]
+
+    def begin(self) -> None:
+        """Forget all steps, as Adam.begin does."""
+        for momentum in self._momenta:
+            momentum.assign(tf.zeros_like(momentum))
+        self._adam.begin()
 
     def apply(self, gradients: Sequence[Any]) -> None:
         """Take one step at the current learning rate. Call it inside a tf.function."""

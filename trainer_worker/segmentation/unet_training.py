@@ -118,7 +118,11 @@ def fit_decoder(
 
 def _learner(copy: Any, data: MaskedFeatures, options: TrainingOptions) -> Learner:
     """copy: the training copy of the decoder."""
-    optimizer = Muon(copy.trainable_variables, unet.normalized_kernels(copy), RATE_OF_KERNELS)
+    optimizer = Muon(
+        [weight.value for weight in copy.trainable_variables],
+        [kernel.value for kernel in unet.normalized_kernels(copy)],
+        RATE_OF_KERNELS,
+    )
     return Learner(
         network=copy,
         optimizer=optimizer,
