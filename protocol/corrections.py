@@ -86,7 +86,11 @@ class CorrectionsTable:
 
     @classmethod
     def read(cls, content: bytes) -> CorrectionsTable:
-        """Raises CorrectionsError if it is no such file; a row that can't be understood is no reason for that."""
+        """Read the content of a file.
+
+        Raises CorrectionsError if it is no such file. A row that can't be understood is no reason for that; it gets a
+        `problem`.
+        """
         if len(content) > MOST_CORRECTIONS_BYTES:
             raise _too_large()
         try:

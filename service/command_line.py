@@ -58,7 +58,10 @@ COMMANDS = (
     Command("retry", "service.task_commands:retry", TASKS, "Post an ended task again, as a new task."),
     Command("promote", "service.task_commands:promote", TASKS, "Make the model of a task the one in use."),
     Command(
-        "join-command", "service.join_command:join_command", WORKERS, "Print what starts a worker on another machine."
+        "join-command",
+        "service.join_command:join_command",
+        WORKERS,
+        "Print the command that starts a worker on another machine.",
     ),
     Command("queue", "service.worker_commands:queue", WORKERS, "List the tasks that wait."),
     Command("predict", "service.predict_command:predict", MODELS, "Say what a model sees in pictures."),
