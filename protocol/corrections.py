@@ -261,7 +261,7 @@ def _row(text: str, line: int, cells: Sequence[str]) -> Row:
 
 
 def _written(cell: str) -> str:
-    """A cell as it is written: text for every spreadsheet, and one cell for it whatever it takes for a separator."""
+    """A cell as it is written. No spreadsheet runs it as a formula or divides it, whatever its separator is."""
     text = f"'{cell}" if _FORMULA.match(cell) else cell
     if text != text.strip() or any(sign in text for sign in f'{_DELIMITERS}"\r\n'):
         return '"' + text.replace('"', '""') + '"'

@@ -117,7 +117,7 @@ def fit_decoder(
 
 
 def _learner(copy: Any, data: MaskedFeatures, options: TrainingOptions) -> Learner:
-    """The decoder as the training loop sees it. copy: its training copy."""
+    """copy: the training copy of the decoder."""
     optimizer = Muon(copy.trainable_variables, unet.normalized_kernels(copy), RATE_OF_KERNELS)
     return Learner(
         network=copy,
