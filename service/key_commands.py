@@ -69,7 +69,7 @@ def rotate_pair(pair: Pair = "worker", /, *, screen: Screen = TEXT_SCREEN) -> No
     Parameters
     ----------
     pair
-        worker, front_end or broker
+        worker (the default), front_end or broker
     """
     folder = _settings().broker.curve_path
     try:
