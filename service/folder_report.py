@@ -73,4 +73,4 @@ def show_report(report: FolderFindings, folder: str) -> None:
             console.print(f"    {printable(name)}")
         if found.count > len(found.files) > 0:
             console.print(f"    and {found.count - len(found.files)} more")
-    console.print("A training can use this folder." if report.trainable else "A training would fail, see the errors.")
+    console.print("A training can use this folder." if report.trainable else "A training would fail; see the errors.")
