@@ -7,7 +7,7 @@ TYPE ?= classification
 .PHONY: demo test test-page screenshots test-sim test-mutants test-chaos test-security lint format clean help
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 # A stamp is made when its installation is complete; a newer requirements file makes it stale.
 $(VENV)/installed: requirements.txt clients/python/pyproject.toml
@@ -21,9 +21,9 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-trace
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# The tests of what runs past one machine need it; without it they are skipped and say so.
+# Without these packages, the tests of what runs past one machine are skipped and say so.
 .PHONY: cluster-packages
-cluster-packages: $(VENV)/installed-cluster
+cluster-packages: $(VENV)/installed-cluster  ## what the tests of Ray, PostgreSQL and object storage need
 $(VENV)/installed-cluster: $(VENV)/installed-dev requirements-cluster.txt requirements-cluster-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster-dev.txt
 	@touch $@
@@ -33,7 +33,8 @@ demo: $(VENV)/installed  ## train a model on real images through the running ser
 
 # Three processes on two cores, because a third of the time of a process goes into waiting. tests/conftest.py has the
 # order of the files.
-# They start some hundred programs from this folder and from copies of it. Without bytecode each one compiles its modules.
+# The tests start some hundred programs from this folder and from copies of it. With bytecode, these need not compile
+# their modules each time.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed-dev lint  ## the whole suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -44,9 +45,9 @@ test-page: $(VENV)/installed-dev browser  ## the page, report.html and /docs in 
 screenshots: $(VENV)/installed-dev browser  ## every view of the page at three sizes and in two themes, into docs/screenshots
 	$(BIN)/python -m tests.browser.screenshots
 
-# The examples in clients/ need them. Where they can't be installed, the tests of these examples are skipped and say so.
+# Where they can't be installed, the tests of the examples are skipped and say so.
 .PHONY: runtimes
-runtimes:
+runtimes:  ## PHP, Node, curl and jq, which the tests of the examples in clients/ need
 	@for program in php:php-cli node:nodejs npm:npm curl:curl jq:jq; do \
 	  command -v "$${program%:*}" >/dev/null || missing="$$missing $${program#*:}"; \
 	done; \

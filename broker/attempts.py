@@ -107,7 +107,7 @@ class Attempts(State):
     # ---- facts ----
 
     def _record(self, task_id: str, fact: f.Fact, ended: Task | None = None) -> Task:
-        """ended: as in State.apply."""
+        """Add the fact to those of this event, apply it, and publish it. ended: as in State.apply."""
         record = Record(self.seq + 1, self._now.wall_s, task_id, fact)
         task = self.apply(record, ended)
         self._records.append(record)

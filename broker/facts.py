@@ -50,13 +50,16 @@ class Requeued(_Fact, frozen=True):
 
 
 class CancelRequested(_Fact, frozen=True):
-    """progress: of the attempt, as far as the broker knew it. It is for the event, so that it does not go back."""
+    """A caller has asked for the task to be cancelled.
+
+    progress: of the attempt, as far as the broker knew it. The event has it, so that progress does not go back.
+    """
 
     progress: Percent = 0.0
 
 
 class StopRequested(_Fact, frozen=True):
-    """progress: as in CancelRequested."""
+    """A caller has asked for the training to end early. progress: as in CancelRequested."""
 
     progress: Percent = 0.0
 

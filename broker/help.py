@@ -77,7 +77,7 @@ def _computes_as(worker: Worker) -> tuple[set[str], str, str]:
 
 
 def _most_helpers(task: Task, wanted: int) -> int:
-    """As many as the worker wants, but no more than the option `workers` allows.
+    """How many helpers the attempt gets: as many as its worker wants, within the bound of the option `workers`.
 
     A project in object storage gets none: each worker has a copy of its own, and so a cache of its own.
     """

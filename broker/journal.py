@@ -132,7 +132,7 @@ class Journal(ABC):
 
     @abstractmethod
     def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
-        """take: called if this process is no longer the only writer, by a thread other than the caller's.
+        """Have a loss of the leadership told to `take`, by a thread other than the caller's.
 
         The caller's own thread may hang in a lost connection at that time.
         """

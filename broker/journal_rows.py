@@ -40,7 +40,7 @@ def beside_fact(seq: int, at_s: float, task_id: str) -> str:
 
 
 def record_of(row: FactRow) -> Record:
-    """Raises msgspec.DecodeError if the fact cannot be read.
+    """Decode a row of facts. Raises msgspec.DecodeError if it cannot be read.
 
     SQLite keeps any value in any column. A time that is a text would reach all front-ends, and they would refuse it
     together with all other tasks.
@@ -50,6 +50,6 @@ def record_of(row: FactRow) -> Record:
 
 
 def task_of(row: TaskRow) -> Task:
-    """Raises msgspec.DecodeError if the task cannot be read."""
+    """Decode a row of tasks. Raises msgspec.DecodeError if it cannot be read."""
     task_id, text = row
     return _task_decoder.decode(unsealed(text, str(task_id)))

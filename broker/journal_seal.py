@@ -20,7 +20,7 @@ SEAL_BYTES = len(_HEAD % 0)
 
 
 def sealed(text: bytes, beside: str) -> bytes:
-    """text: a JSON object with at least one member. beside: the columns that belong to it."""
+    """Seal a row. text: a JSON object with at least one member. beside: the columns that belong to it."""
     return _HEAD % _checksum(text, beside) + text[1:]
 
 

@@ -30,11 +30,11 @@ class Offers:
         self._began_at_s = 0.0
 
     def begin(self, now_s: float) -> None:
-        """The broker has started: workers and controller have yet to speak up."""
+        """Note that the broker has started, so workers and controller have yet to speak up."""
         self._began_at_s = now_s
 
     def see(self, offer: Offer, now_s: float) -> None:
-        """A worker that offers this is there."""
+        """Note that a worker that offers this is registered now."""
         if offer not in self._seen_at_s and len(self._seen_at_s) >= MAX_OFFERS:
             del self._seen_at_s[min(self._seen_at_s, key=self._seen_at_s.__getitem__)]
         self._seen_at_s[offer] = now_s
@@ -44,7 +44,7 @@ class Offers:
         self._pools, self._reported_at_s = pools, now_s
 
     def pools(self, now_s: float) -> tuple[PoolInfo, ...]:
-        """Those of the newest report; () if there is none, or if it is too old."""
+        """The pools of the newest report; () if there is none, or if it is too old."""
         is_recent = self._reported_at_s is not None and now_s - self._reported_at_s < REPORT_TTL_S
         return self._pools if is_recent else ()
 

@@ -48,10 +48,10 @@ def judge(task: Task, failure: Failure, end: AttemptEnd, max_attempts: int) -> V
     if of_this_class < limit and len(counted) < max(max_attempts, 2):
         divisor = task.batch_divisor * (2 if failure.code == "out_of_memory" else 1)
         return Verdict(True, divisor, failure)
-    return Verdict(False, task.batch_divisor, replace(failure, error=_last_words(failure, counted)))
+    return Verdict(False, task.batch_divisor, replace(failure, error=_error_for_caller(failure, counted)))
 
 
-def _last_words(failure: Failure, counted: list[AttemptEnd]) -> str:
+def _error_for_caller(failure: Failure, counted: list[AttemptEnd]) -> str:
     """The error for the caller. If there were several attempts, it says how each of them ended."""
     if len(counted) < 2:
         return failure.error

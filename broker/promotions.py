@@ -23,7 +23,7 @@ class Promotions(Attempts):
             self._promote(peer, request, task)
 
     def _promote(self, peer: bytes, request: m.Promote, task: Task | None) -> None:
-        """task: None if neither memory nor journal has it."""
+        """Record the promotion of a task's model, or refuse it. task: None if neither memory nor journal has it."""
         if task is None:
             answer = m.Refused(request.request_id, "unknown_task", no_such_task(request.task_id))
             self._effects.append(SendWeb(peer, answer))

@@ -71,7 +71,7 @@ class WaitingTasks:
 
     @property
     def startable_by_kind(self) -> Mapping[TaskKind, int]:
-        """The same for each kind of task that waits."""
+        """How many tasks of each waiting kind a free worker could start."""
         return self._startable
 
     def __contains__(self, task_id: str) -> bool:
@@ -127,7 +127,7 @@ class WaitingTasks:
         return self._waiting_of_kind.keys()
 
     def kinds_of_user(self, user_id: str) -> int:
-        """Of how many kinds the waiting tasks of this user are."""
+        """How many kinds of waiting tasks this user has."""
         return len(self._waiting_of_user.get(user_id, ()))
 
     def places(self, user_id: str, after: int, most: int) -> list[tuple[int, str]]:

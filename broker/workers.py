@@ -72,7 +72,7 @@ class Worker:
         return None if self.drain_wanted == self.draining else self.drain_wanted
 
     def info(self, now: Now, helping: str = "") -> WorkerInfo:
-        """helping: the task that it helps another worker with."""
+        """The worker as front-ends get to see it. helping: the task that it helps another worker with."""
         return WorkerInfo(
             self.name,
             self.host,
@@ -117,23 +117,23 @@ class WorkerTable:
 
     @property
     def draining_count(self) -> int:
-        """Those that have no task and take none."""
+        """How many workers have no task and take none."""
         return sum(worker.takes_no_task and worker.task_id is None for worker in self._by_key.values())
 
     @property
     def last_tasks(self) -> tuple[str, ...]:
-        """The tasks of those that take none after them."""
+        """The tasks of the draining workers, which take no task after these."""
         held = (worker.task_id for worker in self._by_key.values() if worker.takes_no_task)
         return tuple(task_id for task_id in held if task_id is not None)
 
     @property
     def memory_mb(self) -> dict[str, float]:
-        """What the processes of each worker hold, as far as it has said so."""
+        """The memory that the processes of each worker hold, by its name. Workers that have told none are left out."""
         return {worker.name: worker.memory_mb for worker in self._by_key.values() if worker.memory_mb}
 
     @property
     def offers(self) -> set[Offer]:
-        """What the registered workers offer, each once."""
+        """What the registered workers offer. Workers that offer the same count once."""
         return {worker.offer for worker in self._by_key.values()}
 
     def infos(self, now: Now) -> tuple[WorkerInfo, ...]:
@@ -235,7 +235,7 @@ class WorkerTable:
             self.set_ready(worker, ready)
 
     def first_free(self) -> list[Worker]:
-        """Of each group of free workers that offer the same, the one that has been idle longest.
+        """The longest idle worker of each group of free workers that offer the same.
 
         Those with the fewest labels come first, so that a task that needs nothing leaves the others free.
         """

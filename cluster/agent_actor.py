@@ -120,9 +120,10 @@ class AgentActor:
 def watch_head(has_ended: Callable[[], bool], leave: Callable[[], None]) -> None:
     """Call `leave` when the head of this actor's Ray cluster has gone. Returns then, or when the agent has ended.
 
-    A process of Ray only notices that when it waits for an answer of the head, and an actor without calls never does.
-    With a request under way Ray ends this process after gcs_rpc_server_reconnect_timeout_s, and the agent with it, or
-    the request fails after gcs_server_request_timeout_seconds.
+    A process of Ray notices that only while it waits for an answer of the head. An actor without calls never waits, so
+    this function keeps a request under way. If the head does not answer it, one of two things happens. Ray ends this
+    process after gcs_rpc_server_reconnect_timeout_s, and the agent with it. Or the request fails after
+    gcs_server_request_timeout_seconds.
     """
     from ray.util import list_named_actors
 

@@ -1,4 +1,4 @@
-"""How many workers a pool shall have: `decide` says which to start, drain and end, and why. Pure.
+"""How many workers a pool should have: `decide` says which to start, drain and end, and why. Pure.
 
 Times are monotonic seconds. The memory of a pool only makes decisions calmer: a controller that has just started has
 none, and decides from what it sees. It then takes all workers for busy or idle since that moment.
@@ -91,7 +91,7 @@ class Backoff:
     last: str = ""
 
     def after(self, failed: Sequence[str], succeeded: bool, rules: Rules, now_s: float) -> Backoff:
-        """failed: why starts have failed meanwhile. succeeded: whether one has not."""
+        """The back-off after more starts. failed: why some have failed. succeeded: whether one has succeeded."""
         before = Backoff() if succeeded else self
         if not failed:
             return before
@@ -116,7 +116,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do now. drain: those that shall take no new task. end: those that shall end their agent and their actor.
+    """What to do now. drain: those that take no new task. end: those whose agent and actor end.
 
     reason: a sentence for the operator.
     """
@@ -130,10 +130,10 @@ class Decision:
 
 
 def pending_by_pool(waiting: Iterable[Waiting], labels_by_pool: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
-    """How many waiting tasks each pool shall serve.
+    """How many waiting tasks each pool should serve.
 
-    A task belongs to the first pool whose workers have what it needs, so pools are listed from cheap to dear. Tasks
-    that no pool can serve are left out.
+    A task belongs to the first pool whose workers have what it needs, so the cheapest pools come first. Tasks that no
+    pool can serve are left out.
     """
     pending = dict.fromkeys(labels_by_pool, 0)
     for kind in waiting:
@@ -144,7 +144,7 @@ def pending_by_pool(waiting: Iterable[Waiting], labels_by_pool: Mapping[str, Map
 
 
 def decide(rules: Rules, memory: Memory, pending: int, members: Sequence[Member], now_s: float) -> Decision:
-    """pending: tasks that wait for a worker of this pool. members: all that have an actor."""
+    """Decide what to do for one pool. pending: tasks that wait for a worker of it. members: all that have an actor."""
     tracks = _tracked(memory.tracks, members, now_s)
     overdue = [name for name, track in tracks.items() if _is_overdue(track, rules, now_s)]
     failed = [f"the broker has not heard of {name} within {rules.start_grace_s:.0f} s" for name in overdue]

@@ -35,7 +35,7 @@ class Desk:
         self._order: Order = "go on"
 
     def put(self, pools: bytes) -> Order:
-        """The controller reports. Returns what it shall do."""
+        """Take the controller's report. Returns what it should do."""
         self._pools = pools
         return self._order
 
@@ -74,7 +74,7 @@ class OwnDesk:
             time.sleep(RETRY_INTERVAL_S)
 
     def put(self, pools: tuple[PoolInfo, ...]) -> Order:
-        """Raises RayError if the desk has ended, or if Ray does not answer."""
+        """Put a report, and get the order. Raises RayError if the desk has ended, or if Ray does not answer."""
         order: Order = ray.get(self._handle.put.remote(msgspec.json.encode(pools)), timeout=PLACING_TIMEOUT_S)
         return order
 

@@ -14,7 +14,7 @@ from conf.worker_keys import keys_as_text
 
 
 def order_maker(settings: Settings) -> Callable[[PoolSettings, str], AgentOrder]:
-    """Returns what makes the order for a worker of this name.
+    """Return a function that makes the order for a worker of a pool, by its name.
 
     The workers get this machine's settings where they have to agree with it. Raises SettingsError.
     """

@@ -44,7 +44,7 @@ def pool_of(worker: str) -> str | None:
 
 
 def worker_name(pool: str, number: int) -> str:
-    """number: below 2**32, and never used twice."""
+    """The name of a new worker of the pool. number: below 2**32, and never used twice."""
     return f"{pool}-{number:08x}"
 
 

@@ -51,7 +51,7 @@ class Reconciler:
     def __init__(
         self, pools: Mapping[str, Pool], places: Places, link: Link, make_order: Callable[[Pool, str], AgentOrder]
     ) -> None:
-        """pools: from cheap to dear. make_order: for a new worker of this name."""
+        """pools: the cheapest first. make_order: makes the order for a new worker of this name."""
         self._pools = dict(pools)
         self._places = places
         self._link = link
@@ -165,7 +165,7 @@ def _waits_for_place(track: Track, now_s: float) -> bool:
 
 
 def phase_of(place: Place, worker: m.WorkerInfo | None) -> Phase:
-    """worker: as the broker lists it; None if it does not."""
+    """The phase of a member of a pool. worker: as the broker lists it; None if it does not."""
     if place.ended:
         return Phase.GONE
     if worker is None:

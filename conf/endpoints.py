@@ -74,5 +74,5 @@ def _tcp(broker: BrokerSettings, host: str) -> Endpoints:
 
 
 def tcp_address(host: str, port: int) -> str:
-    """As ZeroMQ takes it. host: a name or an address, of IPv6 as well."""
+    """The address as ZeroMQ takes it. host: a name or an address, of IPv6 as well."""
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"

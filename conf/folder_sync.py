@@ -25,7 +25,7 @@ def sync_opened_folder(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Like sync_opened_folder."""
+    """Wait until the names of all entries of this folder are on the disk. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         sync_opened_folder(descriptor)

@@ -68,7 +68,7 @@ def rotate(curve_dir: Path, pair: str) -> None:
 
 
 def end_rotation(curve_dir: Path, role: str) -> int:
-    """Admit the earlier keys of a role no longer. Returns how many there were."""
+    """Stop admitting the earlier keys of a role. Returns how many there were."""
     earlier = list(_folder(curve_dir, role).glob(f"{EARLIER}*.key"))
     for file in earlier:
         file.unlink()

@@ -43,7 +43,7 @@ class AddressRules:
         if is_public(found) or self._is_named(host, found):
             return ""
         return (
-            f"{host} resolves to {address}, which is not a public address; if webhooks shall go there, name the host "
+            f"{host} resolves to {address}, which is not a public address; if webhooks should go there, name the host "
             "or the address in [webhooks] allowed_private."
         )
 

@@ -39,7 +39,7 @@ class WebhookUrl(msgspec.Struct, frozen=True):
 
 
 def parse_url(text: str) -> WebhookUrl:
-    """Raises ValueError with a sentence that says how a URL must look. The sentence does not repeat the URL."""
+    """Read the URL of a webhook. Raises ValueError, with a sentence on how it must look that does not repeat it."""
     if len(text) > MAX_URL_CHARS:
         raise ValueError(f"It has {len(text)} characters and at most {MAX_URL_CHARS} are allowed.")
     found = _URL.fullmatch(text)

@@ -117,5 +117,5 @@ def kept_warnings(warnings: Sequence[str]) -> tuple[str, ...]:
     """The warnings that a message can carry: shortened ones in valid UTF-8, up to a maximum number."""
     kept = [shortened(as_utf8(warning), MAX_WARNING_CHARS) for warning in warnings[:MAX_WARNINGS]]
     if len(warnings) > MAX_WARNINGS:
-        kept[-1] = f"{len(warnings) - MAX_WARNINGS + 1} more warnings stand in metrics.json."
+        kept[-1] = f"{len(warnings) - MAX_WARNINGS + 1} more warnings are in metrics.json."
     return tuple(kept)

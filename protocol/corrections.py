@@ -86,7 +86,11 @@ class CorrectionsTable:
 
     @classmethod
     def read(cls, content: bytes) -> CorrectionsTable:
-        """Raises CorrectionsError if it is no such file; a row that can't be understood is no reason for that."""
+        """Read the content of a file.
+
+        Raises CorrectionsError if it is no such file. A row that can't be understood is no reason for that; it gets a
+        `problem`.
+        """
         if len(content) > MOST_CORRECTIONS_BYTES:
             raise _too_large()
         try:
@@ -257,7 +261,7 @@ def _row(text: str, line: int, cells: Sequence[str]) -> Row:
 
 
 def _written(cell: str) -> str:
-    """A cell as it is written: text for every spreadsheet, and one cell for it whatever it takes for a separator."""
+    """A cell as it is written. No spreadsheet runs it as a formula or divides it, whatever its separator is."""
     text = f"'{cell}" if _FORMULA.match(cell) else cell
     if text != text.strip() or any(sign in text for sign in f'{_DELIMITERS}"\r\n'):
         return '"' + text.replace('"', '""') + '"'

@@ -106,7 +106,7 @@ class DataReport(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, findings=gravest_first([*self.findings, *more]))
 
     def shortened(self) -> DataReport:
-        """The same report in at most MAX_REPORT_BYTES: without file names, then with fewer classes and findings."""
+        """This report in at most MAX_REPORT_BYTES: without file names, then with fewer classes and findings."""
         without_files = tuple(msgspec.structs.replace(finding, files=()) for finding in self.findings)
         fewer_counts = dict(list(self.counts.items())[:LEAST_COUNTED_CLASSES])
         shorter = (

@@ -171,5 +171,5 @@ class TrainingError(Exception):
         self.error = error
 
     def finding(self) -> Finding:
-        """The same as a finding, for a check that foresees it."""
+        """The error as a finding, for a check that foresees it."""
         return finding(self.code, Severity.ERROR, self.error)

@@ -65,8 +65,8 @@ BackboneName = Annotated[
 Promote = Literal["unless_worse", "always"]
 #: Whether training also shows pictures mirrored left to right.
 Mirror = Literal["auto", "always", "never"]
-#: These options say when and where a task is trained, for how long, and what becomes of the model. The same folder
-#: gives the same model whatever they are.
+#: These options say when and where a task is trained, for how long at most, and what becomes of the model. To the
+#: model of a training that is not stopped early, they make no difference.
 WITHOUT_INFLUENCE = frozenset({"priority", "maxSeconds", "promote", "needs", "workers"})
 #: The most workers of one task.
 MAX_TASK_WORKERS = 64
@@ -329,7 +329,7 @@ def read_options(train_type: str, fields: Mapping[str, str]) -> tuple[dict[str, 
 
 
 def check_options(train_type: str, values: Mapping[str, Any]) -> tuple[dict[str, OptionValue], list[OptionProblem]]:
-    """The same as `read_options` for values of JSON, which have types. null means the default."""
+    """Check the options of a task as `read_options` does, for values of JSON, which have types. null: the default."""
     known = _fields(train_type)
     options: dict[str, OptionValue] = {}
     problems: list[OptionProblem] = []

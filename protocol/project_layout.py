@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 #: For the models, and for what can be made anew.
 MODELS, KEPT = "models", ".tfmodel"
-#: The link in models/ to the model that was published last.
+#: The link in models/ to the model to use: the newest one that is no worse than the one before, or a person's choice.
 LATEST = "latest"
-#: Lists the files of a model; in its folder.
+#: The file in a model's folder that lists its files.
 MANIFEST = "manifest.json"
 #: The folder in .tfmodel/ with what the next training of the project goes on from.
 LAST = "last"

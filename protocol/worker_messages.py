@@ -181,8 +181,8 @@ class Help(Message, frozen=True):
 class Pulse(Message, frozen=True):
     """If lost: the next heartbeat brings another one. The answer to a heartbeat, with the order that is pending.
 
-    drain: whether the worker shall drain; None if that is not to change. hand_back: whether it shall also give the task
-    that it holds back to the queue, at once. helps: the attempt that the worker may help; it ends any other help.
+    drain: whether the worker should drain; None if that is not to change. hand_back: whether it should also give the
+    task that it holds back to the queue, at once. helps: the attempt that the worker may help; it ends any other help.
     helpers: how many workers help the attempt that this worker holds.
     """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib
 import io
 import os
 import sys
@@ -40,9 +41,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("start", "service.commands:start_command", SERVICE, "Start the service."),
-    Command("stop", "service.commands:stop_command", SERVICE, "Stop the service."),
-    Command("restart", "service.commands:restart_command", SERVICE, "Stop, then start."),
+    Command("start", "service.service_commands:start_command", SERVICE, "Start the service."),
+    Command("stop", "service.service_commands:stop_command", SERVICE, "Stop the service."),
+    Command("restart", "service.service_commands:restart_command", SERVICE, "Stop, then start."),
     Command("status", "service.status_command:status_command", SERVICE, "Show what is running."),
     Command("run", "service.run_command:run", SERVICE, "Run the front-end alone, in the foreground."),
     Command("doctor", "service.doctor_command:doctor", SERVICE, "Look for what could keep the service from working."),
@@ -58,7 +59,10 @@ COMMANDS = (
     Command("retry", "service.task_commands:retry", TASKS, "Post an ended task again, as a new task."),
     Command("promote", "service.task_commands:promote", TASKS, "Make the model of a task the one in use."),
     Command(
-        "join-command", "service.join_command:join_command", WORKERS, "Print what starts a worker on another machine."
+        "join-command",
+        "service.join_command:join_command",
+        WORKERS,
+        "Print the command that starts a worker on another machine.",
     ),
     Command("queue", "service.worker_commands:queue", WORKERS, "List the tasks that wait."),
     Command("predict", "service.predict_command:predict", MODELS, "Say what a model sees in pictures."),
@@ -117,8 +121,11 @@ def command_names() -> list[str]:
     return [command.name for command in COMMANDS] + list(COMMAND_GROUPS)
 
 
-def command_line(with_summaries: bool = False) -> App:
-    """All commands. with_summaries: as the list of commands needs them; otherwise --help shows the whole docstring."""
+def command_line(with_summaries: bool = False, listed_group: str = "") -> App:
+    """All commands. with_summaries: as the list of commands needs them; otherwise --help shows the whole docstring.
+
+    listed_group: the same for the commands of this one of COMMAND_GROUPS. Their module is imported then.
+    """
     app = _app(
         "server.py",
         help=f"{PROGRAM}: operate TFModel, a training server for websites, and train models with it.",
@@ -132,9 +139,16 @@ def command_line(with_summaries: bool = False) -> App:
     for name, (group, summary, functions) in COMMAND_GROUPS.items():
         nested = _app(name, help=summary, group=group)
         for second_word, function in functions.items():
-            nested.command(function, name=second_word)
+            nested.command(function, name=second_word, help=_summary_of(function) if name == listed_group else None)
         app.command(nested)
     return app
+
+
+def _summary_of(function: str) -> str:
+    """The first line of the docstring of a function, which is given as module:name."""
+    module, name = function.split(":")
+    docstring: str = getattr(importlib.import_module(module), name).__doc__
+    return docstring.partition("\n")[0]
 
 
 def _app(name: str, **settings: Any) -> App:
@@ -193,7 +207,7 @@ def _call(words: list[str]) -> int:
     if not lists_commands and words[0] not in command_names():
         return _bad_command_line(words, _unknown_command(words[0]))
     try:
-        command, bound, _ = command_line(lists_commands).parse_args(words)
+        command, bound, _ = command_line(lists_commands, _listed_group(words)).parse_args(words)
     except CycloptsError as error:
         error.verbose = False
         return _bad_command_line(words, f"{error} '{PROGRAM} {words[0]} --help' says what it takes.")
@@ -224,6 +238,12 @@ def _call(words: list[str]) -> int:
         # The commands were listed because none was named.
         return ExitCode.BAD_COMMAND_LINE
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _listed_group(words: list[str]) -> str:
+    """The command of COMMAND_GROUPS whose own commands these words list; "" if they list none."""
+    lists_one = words and words[0] in COMMAND_GROUPS and (len(words) == 1 or words[1] in HELP_FLAGS)
+    return words[0] if lists_one else ""
 
 
 def _unknown_command(word: str) -> str:

@@ -51,7 +51,7 @@ class FolderFindings(Protocol):
 
 
 def show_report(report: FolderFindings, folder: str) -> None:
-    """folder: its name, as the caller wrote it."""
+    """Print the report. folder: its name, as the caller wrote it."""
     # Names in the folder are a stranger's, so no text of the report may be taken for markup or for an emoji.
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if report.layout:
@@ -73,4 +73,4 @@ def show_report(report: FolderFindings, folder: str) -> None:
             console.print(f"    {printable(name)}")
         if found.count > len(found.files) > 0:
             console.print(f"    and {found.count - len(found.files)} more")
-    console.print("A training can use this folder." if report.trainable else "A training would fail, see the errors.")
+    console.print("A training can use this folder." if report.trainable else "A training would fail; see the errors.")

@@ -31,7 +31,7 @@ class Join(NamedTuple):
 
 
 def join_command(*, address: str = "", file: Path | None = None, screen: Screen = TEXT_SCREEN) -> None:
-    """Print what starts a worker on another machine.
+    """Print the command that starts a worker on another machine.
 
     The line holds the secret of the worker role: whoever has it can work for this service.
 

@@ -69,7 +69,7 @@ def rotate_pair(pair: Pair = "worker", /, *, screen: Screen = TEXT_SCREEN) -> No
     Parameters
     ----------
     pair
-        worker, front_end or broker
+        worker (the default), front_end or broker
     """
     folder = _settings().broker.curve_path
     try:
@@ -86,7 +86,7 @@ def rotate_pair(pair: Pair = "worker", /, *, screen: Screen = TEXT_SCREEN) -> No
 
 
 def end_rotation_of(role: Role = "worker", /, *, screen: Screen = TEXT_SCREEN) -> None:
-    """Admit the earlier keys of a role no longer.
+    """Stop admitting the earlier keys of a role.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ MEMORY_OF_FILE = 20
 
 
 def predictions(model: Path, pictures: list[Path]) -> list[Prediction]:
-    """Raises UnusableModelError, ValueError, RuntimeError or OSError."""
+    """The answers, one for each picture. Raises UnusableModelError, ValueError, RuntimeError or OSError."""
     content = model.read_bytes()
     limit_resources(MEMORY_OF_FILE * len(content))
     loaded = LoadedModel(use_of(content), load_content(content, os.cpu_count() or 1), len(content))

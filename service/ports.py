@@ -24,7 +24,7 @@ class Port(msgspec.Struct, frozen=True):
 
 
 def ports_of(settings: Settings) -> list[Port]:
-    """Without [broker] host the broker uses Unix sockets and no ports."""
+    """The ports that the settings name. Without [broker] host, the broker uses Unix sockets and has none."""
     broker, web = settings.broker, settings.web
     keys = ("web_port", "worker_port", "publish_port", "collect_port") if broker.host else ()
     of_broker = [Port("broker", key, broker.host, getattr(broker, key)) for key in keys]

@@ -54,7 +54,9 @@ def predict(
     if missing:
         raise CommandError(f"These are no files: {', '.join(missing)}.", ExitCode.BAD_COMMAND_LINE)
     if masks is not None and len({path.stem for path in pictures}) < len(pictures):
-        raise CommandError("Two pictures have one name, and so would their masks.", ExitCode.BAD_COMMAND_LINE)
+        raise CommandError(
+            "Two pictures have the same name, so their masks would have it, too.", ExitCode.BAD_COMMAND_LINE
+        )
     if model.endswith(MODEL_SUFFIX):
         found = _on_this_machine(Path(model), pictures)
     else:

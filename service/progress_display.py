@@ -30,7 +30,7 @@ class ProgressDisplay(Protocol):
 
 
 def display_for(screen: Screen, newest: Event | None) -> ProgressDisplay:
-    """newest: the last event that was shown before, so that a bar does not begin anew."""
+    """The display that fits the screen. newest: the last event shown before, so that a bar does not begin anew."""
     if screen.json:
         return JsonLines(screen)
     return Bar(newest) if screen.is_rich else Lines(screen)

@@ -48,7 +48,7 @@ class ServerOptions:
     token_file: Annotated[Path | None, Parameter(help="a file that holds the token and nothing else")] = None
 
     def address(self) -> str:
-        """Raises CommandError if the settings are bad."""
+        """The address of the server, such as http://127.0.0.1:2333. Raises CommandError if the settings are bad."""
         if self.server:
             return self.server
         try:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from conf.settings import Settings, SettingsError, load
-from service.commands import END_ORPHANS, describe, last_lines, pids
 from service.exit_codes import ExitCode
 from service.orphans import find_orphans
 from service.own_front_end import address_of, get_json
 from service.screen import TEXT_SCREEN, Screen
+from service.service_commands import END_ORPHANS, describe, last_lines, pids
 from service.supervisor_client import ProgramInfo, SupervisorClient
 
 NOT_RUNNING = "TFModel is not running; start it with 'python server.py start'."

@@ -38,7 +38,7 @@ class WantedTasks:
     sort: Annotated[TaskOrder, Parameter(show_default=True, help="a minus means the newest first")] = "-submittedAt"
 
     def filters(self) -> TaskFilters:
-        """The same as the filters of the client."""
+        """These options as filters of the client."""
         filters = TaskFilters(sort=self.sort)
         if self.user:
             filters["user_id"] = self.user

@@ -105,7 +105,7 @@ def _check(client: Client, posting: Posting, screen: Screen) -> bool:
 
 
 def _options(train_type: str, given: Sequence[str]) -> dict[str, OptionValue]:
-    """Raises CommandError that names every bad option."""
+    """The options by their names. Raises a CommandError that names every bad one."""
     options, problems = read_options(train_type, name_values(given, "--option"))
     if problems:
         raise CommandError(

@@ -77,7 +77,7 @@ def undrain(name: WorkerName, /, *, screen: Screen = TEXT_SCREEN, server: Server
 def queue(*, screen: Screen = TEXT_SCREEN, server: ServerOptions = OWN_SERVER) -> None:
     """List the tasks that wait.
 
-    They stand in the order in which they start, as far as is known now.
+    They are listed in the order in which they will start, as far as is known now.
     """
     with connected(server) as client:
         found = client.queue()

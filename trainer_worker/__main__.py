@@ -143,10 +143,16 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     """The command line. Ends the process if a name or an address is not allowed."""
     parser = argparse.ArgumentParser(prog="python -m trainer_worker", description=__doc__)
-    parser.add_argument("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown as a task's thread")
-    parser.add_argument("--broker", default="", metavar="tcp://HOST:PORT,…", help="brokers on other machines")
-    parser.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="what tasks may need")
-    parser.add_argument("--pool", default="", help="the pool of the cluster that has started it")
+    parser.add_argument(
+        "--name", default=f"{socket.gethostname()}-{os.getpid()}", help="the worker's name; by default host and process"
+    )
+    parser.add_argument(
+        "--broker", default="", metavar="tcp://HOST:PORT,…", help="where the brokers are; by default as in the settings"
+    )
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="NAME=VALUE", help="what tasks may ask for by needs"
+    )
+    parser.add_argument("--pool", default="", help="the cluster's pool that has started it")
     arguments = parser.parse_args()
     if not re.fullmatch(NAME_PATTERN, arguments.name):
         exit_bad_settings(f"--name {arguments.name!r}: a name is 1 to 80 letters, digits, dots, dashes or underscores.")

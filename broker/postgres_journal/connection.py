@@ -36,7 +36,7 @@ DEFAULT_SCHEMA = "tfmodel"
 OLDEST_SERVER = 140_000
 #: The SQLSTATE of hold_term in migrations.py.
 OTHER_TERM = "TF001"
-#: Errors that no waiting and no new connection mends.
+#: Errors that neither waiting nor a new connection repairs.
 PERSONS_CASES = (
     errors.UndefinedTable,
     errors.UndefinedColumn,

@@ -1,4 +1,4 @@
-"""What in the settings of a server may lose what it has acknowledged."""
+"""Finds the settings of a PostgreSQL server with which it may lose what it has acknowledged."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ DANGERS = {
 
 
 def concerns(connection: Connection) -> Iterator[str]:
+    """A sentence for each dangerous setting, which says what to do."""
     rows = connection.execute(
         "SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting = 'off' ORDER BY name", [list(DANGERS)]
     ).fetchall()

@@ -54,7 +54,7 @@ class Leadership:
         self._term = term
 
     def report_loss_to(self, take: Callable[[LeadershipLostError], None]) -> None:
-        """take: called once when the leadership is lost, by the thread of this object or at once."""
+        """Have a loss of the leadership told to `take`, once: by the thread of this object, or now if it is past."""
         with self._changed:
             self._report_loss, lost = take, self._lost
         if lost is not None:

@@ -52,7 +52,7 @@ def searching(search: str, most: int) -> Iterator[Query]:
 
 
 def among(wanted: TaskFilter, task_ids: Sequence[str]) -> Query:
-    """Those of these tasks that meet the filter, with their states."""
+    """A query for those of these tasks that meet the filter, with their states."""
     listed: Condition = ("task_id = ANY(%s)", [list(task_ids)])
     return _query(f"state, {PLACE}", wanted, [listed], may_be_metadata=False)
 
@@ -71,7 +71,7 @@ def _in_state(state: TaskState) -> Condition:
 
 
 def _query(columns: LiteralString, wanted: TaskFilter, more: list[Condition], may_be_metadata: bool = True) -> Query:
-    """may_be_metadata: whether the list may be read from the metadata of tasks instead of the tasks."""
+    """A query for tasks. may_be_metadata: whether it may read their metadata instead of the tasks."""
     conditions = [*_conditions(wanted), *more]
     metadata = sorted(wanted.metadata.items())
     table: LiteralString = "tasks"

@@ -92,7 +92,7 @@ def searching(search: str, most: int) -> Iterator[Query]:
 
 
 def among(wanted: TaskFilter, task_ids: Sequence[str]) -> Query:
-    """Those of these tasks that meet the filter, with their states."""
+    """A query for those of these tasks that meet the filter, with their states."""
     listed = ("listed.task_id IN (SELECT value FROM json_each(?))", (msgspec.json.encode(task_ids).decode(),))
     return Source("", "tasks", (listed,), _all_conditions(wanted)).query(f"state, {COLUMNS}", IS_SOUND)
 

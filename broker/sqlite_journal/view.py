@@ -131,5 +131,5 @@ class SqliteView(ListedView):
 
 
 def marks(values: Sequence[str]) -> str:
-    """As many question marks as there are values, for SQL."""
+    """The placeholders of SQL for these values: a question mark for each."""
     return ", ".join("?" * len(values))

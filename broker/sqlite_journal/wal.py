@@ -61,7 +61,7 @@ def look_for_damage(journal: Path, is_of_this_run: bool) -> None:
 
 
 def end_of(content: bytes) -> WalEnd:
-    """Raises DamagedWalError if the header is not one that SQLite has written."""
+    """Find the end of the usable frames. Raises DamagedWalError if the header is not one that SQLite has written."""
     if len(content) <= _HEADER.size or not any(content[: _HEADER.size]):
         return WalEnd(0, 0)
     magic, _, page_bytes, _, *salts, one, other = _HEADER.unpack_from(content)

@@ -1,4 +1,7 @@
-"""TensorFlow, the devices that it sees, the weights of the pretrained networks, and the networks of the operator's."""
+"""The part of the doctor that looks at TensorFlow, its devices, and the pretrained networks.
+
+It looks at the weights of our own networks and at the settings of the operator's networks.
+"""
 
 from __future__ import annotations
 

@@ -69,6 +69,6 @@ def _broker(address: str, answer: object, others: bool) -> Iterator[Result]:
                 where = "ahead of" if skew_s > 0 else "behind"
                 yield warn("clock", f"This clock is {abs(skew_s):,.0f} s {where} that of {address}.", SET_CLOCK)
         case _ if others:
-            yield warn("broker", f"{address} cannot be used now: {answer}", "One that stands by does not answer.")
+            yield warn("broker", f"{address} cannot be used now: {answer}", "A broker that stands by does not answer.")
         case _:
             yield bad("broker", f"{address} cannot be used: {answer}", TELL)

@@ -1,4 +1,4 @@
-"""The journal: is it there, sound and ours?"""
+"""The part of the doctor that looks at the journal: is it there, sound and of this program?"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def look(settings: Settings) -> Iterator[Result]:
 
 
 def _folder(topic: str, folder: Path, creatable_in: Path | None) -> Result:
-    """creatable_in: the folder in which `start` makes it if it is missing; None if it does not."""
+    """Look at one folder. creatable_in: the folder in which `start` makes it if it is missing; None if it does not."""
     if not folder.exists() and creatable_in is not None:
         if os.access(creatable_in, os.W_OK | os.X_OK):
             return ok(topic, f"{folder} is made by the first start")

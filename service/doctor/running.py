@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import psutil
 
 from conf.settings import Settings
-from service.commands import END_ORPHANS, pids
 from service.doctor.result import Result, bad, ok, warn
 from service.orphans import find_orphans
 from service.own_front_end import get_json
 from service.ports import Port, owner_of, owner_words, ports_of, why_unusable
+from service.service_commands import END_ORPHANS, pids
 from service.supervisor_client import SupervisorClient
 
 #: A program that is not ours may never answer.

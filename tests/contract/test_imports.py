@@ -270,7 +270,7 @@ def test_the_room_of_projects_writes_and_removes_nothing_by_path() -> None:
         ["web.app", "server"],
         ["broker.__main__"],
         ["trainer_worker.__main__", "trainer_worker.agent.loop", "trainer_worker.agent.core"],
-        ["service.commands"],
+        ["service.service_commands"],
         ["trainer_worker.prediction.__main__"],
     ],
 )

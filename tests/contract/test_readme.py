@@ -36,7 +36,7 @@ def test_every_command_exists() -> None:
 
 def test_the_first_output_is_what_start_prints() -> None:
     printed = next(text for language, text in code_blocks() if language == "text")
-    source = (ROOT / "service" / "commands.py").read_text()
+    source = (ROOT / "service" / "service_commands.py").read_text()
     assert f":{load({}).web.port}" in printed
     for words in re.findall(r"^ +(\w+) ", printed, re.MULTILINE):
         assert words in source

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
-from service.commands import START_TIMEOUT_S, STOP_TIMEOUT_S
+from service.service_commands import START_TIMEOUT_S, STOP_TIMEOUT_S
 from service.supervisor_client import ProgramInfo, SupervisorClient
 from tests.free_ports import free_ports
 

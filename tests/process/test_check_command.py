@@ -34,7 +34,7 @@ def test_a_folder_that_a_training_would_refuse_is_a_failure_of_the_command(tmp_p
     assert done.returncode == 1
     assert "error Classification needs at least 2 class folders" in done.stdout
     assert "    images/rose/bad.png" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1] == "A training would fail, see the errors."
+    assert done.stdout.splitlines()[-1] == "A training would fail; see the errors."
 
 
 def test_the_trains_type_says_what_is_looked_for(tmp_path: Path) -> None:

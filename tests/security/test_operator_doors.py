@@ -26,7 +26,7 @@ from broker.sqlite_journal.journal import SqliteJournal
 from conf.logs import INDENT, MOST_CHARACTERS
 from conf.settings import EXIT_BAD_SETTINGS
 from protocol.task import Task, TaskState
-from service.commands import START_TIMEOUT_S
+from service.service_commands import START_TIMEOUT_S
 from tests.process.service_under_test import ServiceUnderTest, service_copy
 from tests.sample_tasks import make_spec
 from tests.socket.programs import Programs

@@ -179,7 +179,7 @@ def test_what_cannot_be_promoted_is_refused_with_a_sentence(
     tflite = folder / "models" / first / "model.tflite"
     content = tflite.read_bytes()
     tflite.write_bytes(content.replace(b"apple", b"appel"))
-    refused(first, 409, "model_changed", "are not the ones any more")
+    refused(first, 409, "model_changed", "are no longer the ones")
     shutil.rmtree(tflite.parent)
     refused(first, 409, "model_changed", "has been removed")
     assert latest(programs, project) == second

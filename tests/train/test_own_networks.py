@@ -36,9 +36,9 @@ def test_a_right_network_keeps_the_whole_contract(
 ) -> None:
     folder = put(tmp_path / "tiny")
     monkeypatch.setattr(contract, "LITE0", own.load(folder))  # to time lite0 itself would take seconds
-    findings = list(check_network(folder, [SIZE]))
-    assert not [finding.sentence for finding in findings if not finding.is_good]
-    sentences = " ".join(finding.sentence for finding in findings)
+    outcomes = list(check_network(folder, [SIZE]))
+    assert not [outcome.sentence for outcome in outcomes if not outcome.is_good]
+    sentences = " ".join(outcome.sentence for outcome in outcomes)
     assert "by TFLite" in sentences
     assert "times as long as with lite0" in sentences
     assert ("its two parts give together" in sentences) == (put is not own.put_saved_model)
@@ -176,8 +176,8 @@ def constant(folder: Path) -> Path:
     ids=["random", "of the batch", "without features", "with numbers beside the graph"],
 )
 def test_the_check_finds_what_is_wrong(put: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
-    findings = check_network(put(tmp_path / "tiny"), [SIZE], timed=False)
-    assert [finding for finding in findings if words in finding.sentence and not finding.is_good]
+    outcomes = check_network(put(tmp_path / "tiny"), [SIZE], timed=False)
+    assert [outcome for outcome in outcomes if words in outcome.sentence and not outcome.is_good]
 
 
 def test_a_right_module_is_the_control(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_a_command_that_is_not_named_is_listed(words: list[str], capsys: pytest.
     assert main([*words, "--help"]) == ExitCode.OK
 
 
+@pytest.mark.parametrize("words", [["token"], ["token", "--help"], ["token", "-h"]])
+def test_the_list_of_second_words_says_what_each_does(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(words)
+    printed = capsys.readouterr().out
+    for summary in ("Make a token. It is shown only once.", "List all tokens, without", "End a token at once."):
+        assert summary in printed
+
+
 def test_an_error_of_the_system_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

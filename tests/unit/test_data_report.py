@@ -68,7 +68,7 @@ def test_warnings_beyond_the_limit_are_counted_in_the_last_one() -> None:
 
     assert len(trained.warnings) == MAX_WARNINGS
     assert max(map(len, trained.warnings)) <= MAX_WARNING_CHARS
-    assert trained.warnings[-1] == "11 more warnings stand in metrics.json."
+    assert trained.warnings[-1] == "11 more warnings are in metrics.json."
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(trained), type=Trained) == trained
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import commands, supervisor_client
+from service import service_commands, supervisor_client
 from service.supervisor_client import SupervisorClient, SupervisorError
 
 PORTS = {
@@ -43,11 +43,11 @@ class RecordingSupervisor:
 @pytest.fixture
 def supervised(monkeypatch: pytest.MonkeyPatch) -> RecordingSupervisor:
     supervisor = RecordingSupervisor()
-    monkeypatch.setattr(commands, "SupervisorClient", lambda home: supervisor)
-    monkeypatch.setattr(commands, "write_config", lambda settings: Path("/nowhere/supervisord.conf"))
-    monkeypatch.setattr(commands, "_make_data_roots", lambda settings: None)
-    monkeypatch.setattr(commands, "check_journal", lambda settings, new_journal: "")
-    monkeypatch.setattr(commands, "find_orphans", lambda socket: [])
+    monkeypatch.setattr(service_commands, "SupervisorClient", lambda home: supervisor)
+    monkeypatch.setattr(service_commands, "write_config", lambda settings: Path("/nowhere/supervisord.conf"))
+    monkeypatch.setattr(service_commands, "_make_data_roots", lambda settings: None)
+    monkeypatch.setattr(service_commands, "check_journal", lambda settings, new_journal: "")
+    monkeypatch.setattr(service_commands, "find_orphans", lambda socket: [])
     return supervisor
 
 
@@ -55,7 +55,7 @@ def test_a_typing_error_in_the_settings_leaves_the_running_service_alone(
     supervised: RecordingSupervisor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     supervised._running = True
-    assert commands.start({"TFMODEL_WEB_PORTT": "2333"}) == 1
+    assert service_commands.start({"TFMODEL_WEB_PORTT": "2333"}) == 1
     assert "TFMODEL_WEB_PORTT" in capsys.readouterr().err
     assert supervised.calls == []
 
@@ -67,7 +67,7 @@ def test_a_taken_port_is_named_and_nothing_is_stopped(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert commands.start({**PORTS, "TFMODEL_WEB_PORT": port}) == 1
+        assert service_commands.start({**PORTS, "TFMODEL_WEB_PORT": port}) == 1
     assert f"Port {port}" in capsys.readouterr().err
     assert supervised.calls == []
 
@@ -75,9 +75,9 @@ def test_a_taken_port_is_named_and_nothing_is_stopped(
 def test_the_loser_of_two_starts_at_once_does_not_stop_the_winner(
     supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_check_ports", lambda settings: None)
+    monkeypatch.setattr(service_commands, "_check_ports", lambda settings: None)
     supervised._spawn_error = "another program is listening on the socket"
-    assert commands.start({}) == 1
+    assert service_commands.start({}) == 1
     assert supervised.calls == ["spawn"]
 
 
@@ -85,11 +85,11 @@ def test_a_start_that_fails_half_way_stops_what_it_had_started(
     supervised: RecordingSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
-        raise commands.StartError("The program broker died.")
+        raise service_commands.StartError("The program broker died.")
 
-    monkeypatch.setattr(commands, "_check_ports", lambda settings: None)
-    monkeypatch.setattr(commands, "_wait_until_ready", die)
-    assert commands.start({}) == 1
+    monkeypatch.setattr(service_commands, "_check_ports", lambda settings: None)
+    monkeypatch.setattr(service_commands, "_wait_until_ready", die)
+    assert service_commands.start({}) == 1
     assert supervised.calls == ["spawn", "shutdown"]
 
 

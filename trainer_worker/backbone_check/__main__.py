@@ -22,9 +22,9 @@ def main() -> int:
     from trainer_worker.backbone_check.contract import check_network  # loads TensorFlow, which --help needs not
 
     is_good = True
-    for finding in check_network(given.folder.resolve(), given.image_size):
-        is_good = is_good and finding.is_good
-        sys.stdout.write(f"{'ok' if finding.is_good else 'bad':<4}  {finding.sentence}\n")
+    for outcome in check_network(given.folder.resolve(), given.image_size):
+        is_good = is_good and outcome.is_good
+        sys.stdout.write(f"{'ok' if outcome.is_good else 'bad':<4}  {outcome.sentence}\n")
         sys.stdout.flush()
     return 0 if is_good else 1
 

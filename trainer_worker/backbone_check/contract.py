@@ -37,14 +37,14 @@ ENGINES = {"cpu": "TFLite", "gpu": "the GPU", "cpu_tensorflow": "TensorFlow, bec
 
 
 @dataclass(frozen=True)
-class Finding:
+class Outcome:
     """One thing that was tried. is_good: whether trainings can rely on it. sentence: what was found, and what to do."""
 
     is_good: bool
     sentence: str
 
 
-def check_network(path: Path, sizes_px: Sequence[int] = (), timed: bool = True) -> Iterator[Finding]:
+def check_network(path: Path, sizes_px: Sequence[int] = (), timed: bool = True) -> Iterator[Outcome]:
     """Try the network in that folder, with pictures of these sizes; by default with those that it should take.
 
     timed: whether to say how long a picture takes.
@@ -53,16 +53,16 @@ def check_network(path: Path, sizes_px: Sequence[int] = (), timed: bool = True) 
         settings = read_own_folder(path).settings
         backbone = load_own_network(LocalWeights.at(path))
     except TrainingError as error:
-        yield Finding(False, error.error)
+        yield Outcome(False, error.error)
         return
-    yield Finding(True, f"{path / 'backbone.toml'}: {settings.network}, licence {settings.licence}")
+    yield Outcome(True, f"{path / 'backbone.toml'}: {settings.network}, licence {settings.licence}")
     for size_px in sizes_px or ((settings.input_px,) if settings.input_px else SIZES_PX):
         try:
             trial = _Trial(backbone, size_px)
         except TrainingError as error:
-            yield Finding(False, error.error)
+            yield Outcome(False, error.error)
             continue
-        yield from trial.findings()
+        yield from trial.outcomes()
         with tempfile.TemporaryDirectory() as cache_dir:
             extractor = FeatureExtractor(backbone, size_px, 1, Path(cache_dir))
             yield _extracted(trial, extractor)
@@ -81,9 +81,9 @@ class _Trial:
         self._network = keras.Model(self._classifier.model.input, self._classifier.model.get_layer("pool").output)
         self.features = self._run(self.pictures)
 
-    def findings(self) -> Iterator[Finding]:
+    def outcomes(self) -> Iterator[Outcome]:
         at = f"{self.size_px} px"
-        yield Finding(True, f"{at}: it gives {self.features.shape[1]} features for a picture")
+        yield Outcome(True, f"{at}: it gives {self.features.shape[1]} features for a picture")
         yield _judged(
             _differ(self._run(self.pictures), self.features) == 0,
             f"{at}: the same pictures give the same features",
@@ -104,13 +104,13 @@ class _Trial:
         yield from self._cut(at)
         try:
             trace_frozen(self._classifier.model, 1)
-            yield Finding(True, f"{at}: a classifier on it can be traced for every file format")
+            yield Outcome(True, f"{at}: a classifier on it can be traced for every file format")
         except Exception as error:  # what fails depends on the layers
-            yield Finding(False, f"{at}: a classifier on it can be written as a Keras file at most: {error}")
+            yield Outcome(False, f"{at}: a classifier on it can be written as a Keras file at most: {error}")
 
-    def _cut(self, at: str) -> Iterator[Finding]:
+    def _cut(self, at: str) -> Iterator[Outcome]:
         if self.backbone.trunk_end is None:
-            yield Finding(True, f"{at}: no layer of it is trained, only the head of the classifier (no trunk_end)")
+            yield Outcome(True, f"{at}: no layer of it is trained, only the head of the classifier (no trunk_end)")
             return
         maps = _trunk(self._classifier, self.backbone.trunk_end)(self.pictures, training=False)
         parts = np.asarray(self._classifier.pool(maps, training=False))
@@ -129,7 +129,7 @@ class _Trial:
         try:
             _ = self._classifier.trainee
         except Exception as error:  # a layer of another author may fail in any way
-            yield Finding(False, f"{at}: the layers behind trunk_end can't be trained: {type(error).__name__}: {error}")
+            yield Outcome(False, f"{at}: the layers behind trunk_end can't be trained: {type(error).__name__}: {error}")
 
     def _run(self, pictures: Any) -> Any:
         return np.asarray(self._network(pictures, training=False))
@@ -139,7 +139,7 @@ def _trunk(classifier: Classifier, end: str) -> Any:
     return keras.Model(classifier.model.input, classifier.model.get_layer(end).output)
 
 
-def _extracted(trial: _Trial, extractor: FeatureExtractor) -> Finding:
+def _extracted(trial: _Trial, extractor: FeatureExtractor) -> Outcome:
     """Features as trainings compute them."""
     at = f"{trial.size_px} px"
     last = trial.features.shape[1]  # features of earlier layers follow
@@ -152,11 +152,11 @@ def _extracted(trial: _Trial, extractor: FeatureExtractor) -> Finding:
     )
 
 
-def _timed(extractor: FeatureExtractor, lite0: FeatureExtractor) -> Finding:
+def _timed(extractor: FeatureExtractor, lite0: FeatureExtractor) -> Outcome:
     """How long the features of a picture take, beside those of lite0."""
     size_px = extractor.image_size
     own_s, lite0_s = (_seconds_of(functools.partial(_compute, each, size_px)) for each in (extractor, lite0))
-    return Finding(
+    return Outcome(
         True,
         f"{size_px} px: a picture takes {1000 * own_s:.1f} ms on one core, {own_s / lite0_s:.1f} times as long as with "
         f"lite0; backbone.toml says cost = {extractor.backbone.features_cost:g}",
@@ -188,5 +188,5 @@ def _differ(found: Any, expected: Any) -> float:
     return float(np.abs(found - expected).max() / max(1e-6, float(np.abs(expected).max())))
 
 
-def _judged(is_good: bool, good: str, bad: str) -> Finding:
-    return Finding(is_good, good if is_good else bad)
+def _judged(is_good: bool, good: str, bad: str) -> Outcome:
+    return Outcome(is_good, good if is_good else bad)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def write_checked(path: Path, content: bytes) -> None:
-    """Raises OSError."""
+    """Write the content, and its SHA-256 behind it. Raises OSError."""
     with whole_file(path) as file:
         file.write(content)
         file.write(hashlib.sha256(content).digest())

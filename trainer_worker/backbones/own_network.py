@@ -52,7 +52,7 @@ def load_own_network(weights: LocalWeights) -> Backbone:
 
 
 def _build(folder: OwnFolder, weights: LocalWeights, image_size: int) -> Any:
-    """See Backbone.build. weights: as they were before the settings of the folder were read."""
+    """Build the network, see Backbone.build. weights: as they were before the settings of the folder were read."""
     wanted_px = folder.settings.input_px
     if wanted_px and wanted_px != image_size:
         folder.refuse_key("input_px", f"the imageSize of this task is {image_size}; post imageSize={wanted_px}.")

@@ -1,8 +1,9 @@
 """Reads the weights out of a torch "legacy" pickle without torch, and without running what is in it.
 
-The file holds a magic number, the format version, facts about the machine, the state dict (its tensors refer to
-storages by persistent id), the list of storage keys, and then each storage as a count and raw little-endian numbers.
-A pickle can call whatever it can name, so it may only name the three things that a state dict needs.
+The file begins with a magic number, the format version and facts about the machine. The state dict follows, whose
+tensors refer to storages by persistent id. Then come the list of storage keys and the storages, each as a count and raw
+little-endian numbers. A pickle can call whatever it can name, so it may only name the three things that a state dict
+needs.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ SMALL_SIDE_PX = 32
 
 
 def header_findings(headers: Headers, pictures: Iterable[str]) -> list[Finding]:
-    """pictures: paths of those files whose headers were read that are not masks."""
+    """What the headers tell the owner. pictures: the paths of the files with a read header that are no masks."""
     found = unreadable_findings([SkippedFile(path, error.reason) for path, error in headers.unreadable.items()])
     seen = {path: headers.seen[path] for path in pictures if path in headers.seen}
     if sideways := [path for path, header in seen.items() if header.turn in TURNS_THAT_SWAP_SIDES]:

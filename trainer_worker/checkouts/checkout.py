@@ -47,10 +47,10 @@ class Watcher(Protocol):
     """Hears how far a check-out is. Both calls may raise an exception, which ends it."""
 
     def planned(self, files: int, size_bytes: int) -> None:
-        """files, size_bytes: how much is to be read. Called again if the project has to be listed again."""
+        """Called when it is known how much has to be read, and again if the project has to be listed again."""
 
     def step(self, done_bytes: int) -> None:
-        """Called often, also before anything is planned."""
+        """Called often, even before anything is planned. done_bytes: what has been read so far."""
 
 
 class Wanted(NamedTuple):

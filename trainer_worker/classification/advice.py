@@ -50,7 +50,7 @@ NO_ADVICE = Advice(None, (), ())
 
 
 def advise(data: Dataset, together: np.ndarray, seed: int, tell: Callable[[], None]) -> Advice:
-    """together: int64 (n,), the groups of pictures that are copies or series, see Copies.
+    """Look for doubtful labels, and for the photos that would help. together: groups of copies and series, int64 (n,).
 
     tell: called before each step of the work, of which none takes a second; an exception from it ends the work.
     """

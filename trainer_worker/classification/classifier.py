@@ -69,7 +69,7 @@ class Classifier:
         return [*self.tail.get_weights(), *(self.early_head.get_weights() if self.early_head else ())]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """weights: what get_weights has given."""
+        """Set all weights that a training changes. weights: as from get_weights."""
         count = len(self.tail.weights)
         self.tail.set_weights(weights[:count])
         if self.early_head:

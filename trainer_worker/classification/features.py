@@ -1,8 +1,8 @@
 """The feature stage: pictures through the frozen backbone.
 
-Three things are kept of each picture: the feature map in front of the last blocks, so that those blocks can be
-fine-tuned without running the rest again, the pooled features of the last and of earlier layers, and a thumbnail, so
-that copies are found.
+Three things are kept of each picture. With the feature map in front of the last blocks, those blocks can be fine-tuned
+without running the rest again. The pooled features of the last and of earlier layers are for the heads. By a thumbnail,
+copies are found.
 
 On a CPU the backbone runs as float32 TFLite (XNNPACK kernels): one interpreter with one thread for each core, one
 picture at a time (docs/choices.md, "Features by TFLite, one picture at a time"). Each thread decodes its own pictures,

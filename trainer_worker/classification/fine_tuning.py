@@ -154,7 +154,7 @@ class Drawing:
 
 
 def _learner(classifier: Classifier, features: LabelledFeatures, drawing: Drawing, trained: np.ndarray) -> Learner:
-    """trained: all rows that train the classifier, now or in earlier tasks."""
+    """The tail as the training loop sees it. trained: all rows that train the classifier, now or in earlier tasks."""
     trainee, labels = classifier.trainee, classifier.labels
     trainee.begin(classifier.tail, logit_adjustment(features.classes[trained], labels))
     return Learner(

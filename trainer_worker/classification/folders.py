@@ -61,12 +61,12 @@ class ClassFolders:
     looked_at: frozenset[str] = frozenset()
 
     def only(self, rows: np.ndarray) -> ClassFolders:
-        """The same labels with these files only."""
+        """These files alone, with all labels. rows: int64 (k,)."""
         files = tuple(self.files[row] for row in rows)
         return replace(self, files=files, classes=self.classes[rows], parts=self.parts[rows])
 
     def in_one_grey_scale(self, threads: int, on_step: Callable[[], None]) -> ClassFolders:
-        """The same pictures, read with one scale for all grey values of more than 8 bits (see grey_scale.py)."""
+        """These pictures, read with one scale for all grey values of more than 8 bits (see grey_scale.py)."""
         return replace(self, reader=with_grey_scale(self.reader, self.files, threads, on_step))
 
     def callers_split(self) -> tuple[np.ndarray, np.ndarray] | None:

@@ -31,7 +31,10 @@ def pick(held_out: Sequence[Entry]) -> list[Entry]:
 
 
 def answer(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
-    """output: a probability for each label, (labels,). The label is what the snippets show for the rounded ones."""
+    """The answer for a sample. Its label is the one that the snippets show for the rounded probabilities.
+
+    output: a probability for each label, (labels,).
+    """
     labels = label_lines(manifest["labels"]).splitlines()
     probabilities = [round(float(value), 4) for value in output]
     most = max(probabilities)

@@ -36,7 +36,7 @@ from trainer_worker.pictures.decoding_budget import DecodingBudget
 def train(attempt: Attempt) -> TrainingResult:
     """Train, score, export, check and publish one classifier.
 
-    Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
+    Raises TrainingError for what the caller can correct and Cancelled after a cancel; then nothing is published.
     """
     job, stages, options = attempt.job, attempt.stages, attempt.job.options
     refuse_impossible(options.exports)

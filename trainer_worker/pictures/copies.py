@@ -40,7 +40,7 @@ class Copies:
 
 
 def find_copies(names: Sequence[str], contents: Sequence[str], thumbnails: npt.NDArray[np.uint8]) -> Copies:
-    """contents: SHA-256 of each file. thumbnails: uint8 (n, 16, 16, 3), see likeness.thumbnail."""
+    """Group the pictures. contents: SHA-256 of each file. thumbnails: uint8 (n, 16, 16, 3), see likeness.thumbnail."""
     same_bytes = content_groups(contents)
     same_look = _joined(same_bytes, look_alikes(thumbnails))
     return Copies(names, same_bytes, same_look, _joined(same_look, series_pairs(names, thumbnails)))

@@ -77,7 +77,7 @@ def kind_of(start: bytes, name: str) -> str:
 
 
 def _of_container(start: bytes) -> str:
-    """Of the family of MP4: photos, films and raw photos, told apart by their brands."""
+    """What a file of the family of MP4 is: a photo, a film or a raw photo, told by its brands."""
     length = int.from_bytes(start[:4], "big")
     brands = {start[at : at + 4] for at in (8, *range(16, min(max(length, 16), len(start)), 4))}
     if b"avif" in brands or b"avis" in brands:

@@ -56,7 +56,7 @@ def with_grey_scale(
 
 
 def scale_of(facts: Mapping[str, Any]) -> GreyScale:
-    """From what GreyScale.facts said."""
+    """The scale with these GreyScale.facts."""
     return GreyScale(float(facts.get("white", 0.0)), float(facts.get("white_of_floats", 0.0)))
 
 
@@ -80,7 +80,7 @@ def _brightest_of(reader: PictureReader, path: Path) -> tuple[bool, float] | Non
 
 
 def _may_be_deep(reader: PictureReader, path: Path) -> bool:
-    """By the first bytes, which is quicker than having Pillow look."""
+    """Whether a file may be of deep grey, by its first bytes. That is quicker than opening it with Pillow."""
     try:
         with reader.files.open(path) as file:
             head = file.read(_HEAD_BYTES)

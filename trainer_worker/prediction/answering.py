@@ -51,7 +51,7 @@ PALETTE_BYTES = 768
 
 
 def answer(model: LoadedModel, picture: OnePicture, name: str) -> PredictionAnswer:
-    """name: of the picture, for messages."""
+    """The model's answer for a picture. name: of the picture, for messages."""
     reader = PictureReader(picture, DecodingBudget(BUDGET_BYTES), scale_of(model.use.grey_scale))
     path = path_for_messages(name)
     try:

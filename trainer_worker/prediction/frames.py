@@ -34,7 +34,7 @@ class Frames:
         return unframed(body, message_type) if len(body) == size else None
 
     def write(self, message: msgspec.Struct) -> None:
-        """Raises OSError if nobody reads any more."""
+        """Write a message as a frame, at once. Raises OSError if nobody reads any more."""
         for part in framed(message):
             self._writer.write(part)
         self._writer.flush()

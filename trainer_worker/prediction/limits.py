@@ -11,7 +11,10 @@ OWN_BYTES = 1024**3
 
 
 def limit_resources(models_bytes: int) -> None:
-    """models_bytes: the memory for loaded models. Beyond the limit, Python gets a MemoryError; C code may abort."""
+    """Limit the memory of this process. Beyond the limit, Python gets a MemoryError, and C code may abort.
+
+    models_bytes: the memory for loaded models.
+    """
     most = OWN_BYTES + BUDGET_BYTES + models_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -52,7 +52,7 @@ class HeldOutScores(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, measure: str, contents: Sequence[str], truths: Sequence[str], scores: Sequence[float]) -> HeldOutScores:
-        """contents: the SHA-256 of each picture; "" for a file that could not be hashed, which is left out."""
+        """The scores of these pictures. contents: the SHA-256 of each; "" for an unreadable file, which is left out."""
         named = zip(contents, truths, scores, strict=True)
         return cls(measure, {content: PictureScore(truth, float(score)) for content, truth, score in named if content})
 

@@ -59,7 +59,7 @@ def finished_model(project: ProjectFolder, task_id: str, tell: Tell = nothing) -
 
 
 def finished_and_intact(folder: Directory, task_id: str, tell: Tell = nothing) -> Manifest | None:
-    """Like finished_model, for the model in that folder."""
+    """The manifest of the finished model in that folder, on the conditions of finished_model."""
     with contextlib.suppress(OSError, ForeignManifestError):
         manifest = read_manifest(folder, task_id)
         if manifest is None or manifest.interim:

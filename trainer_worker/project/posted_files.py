@@ -35,7 +35,7 @@ class PlacesToRead(NamedTuple):
     copies: Path | None = None
 
     def open_copy(self, path: str, most_bytes: int) -> BinaryIO:
-        """Raises PostedFolderError and OSError for what is no regular file in the folder of copies."""
+        """Open a copy to read it. PostedFolderError or OSError if it is no regular file in the folder of copies."""
         place, folders = Path(path), [self.copies] if self.copies is not None else []
         with open_inside_roots(str(place.parent), folders, or_root=True) as folder:
             return folder.open(place.name, most_bytes)

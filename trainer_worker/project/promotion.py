@@ -36,7 +36,7 @@ def promote(project: ProjectFolder, task_id: str, artifacts: Collection[Artifact
                 return _changed(f"The model has been removed from the project, {_GONE.format(task_id=task_id)}")
             if manifest is None or not set(artifacts) <= set(manifest.artifacts):
                 return _changed(
-                    "The files of the model are not the ones any more that the training has written, "
+                    "The files of the model are no longer the ones that the training has written, "
                     + _GONE.format(task_id=task_id)
                 )
             choose(project, models, manifest)

@@ -156,7 +156,7 @@ def news_finding(before: TrainedPictures, news: News) -> Finding:
     if not changed:
         advice = "Nothing has changed, so a training would only repeat that model."
     elif news.removed or news.relabelled:
-        advice = "Train again, so that the model no longer holds to what was taken back."
+        advice = "Train again, so that the model no longer rests on what was removed or changed."
     elif len(news.added) < WORTHWHILE_SHARE * len(before.pictures):
         advice = "So few new pictures change little. Train again when there are more, or if they show something new."
     else:

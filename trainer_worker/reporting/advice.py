@@ -39,7 +39,7 @@ SHOWN_IN = {
 
 
 def next_steps(material: Material, sections: list[Section]) -> Section:
-    """sections: the others of the page, to which steps may lead."""
+    """The section of next steps. sections: the others of the page, to which steps may lead."""
     titles = {section.anchor: section.title for section in sections}
     found = material.data_report.findings
     steps = [_of_finding(finding, titles) for finding in found if finding.severity is not Severity.INFO]

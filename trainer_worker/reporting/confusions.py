@@ -17,7 +17,10 @@ MOST_SAID = 5
 
 
 def confusions(labels: Sequence[str], matrix: Any, unit: str, in_percent: bool = False) -> Section:
-    """matrix: counts (labels, labels), rows the truth, columns the answers. unit: what is counted, in the plural."""
+    """The section on confusions.
+
+    matrix: counts (labels, labels), rows the truth, columns the answers. unit: what is counted, in the plural.
+    """
     counts = np.asarray(matrix, np.int64)
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)

@@ -45,7 +45,7 @@ class Overlay:
     predicted: Pixels
 
     def scaled(self, size: tuple[int, int]) -> Overlay:
-        """The same at the size of the page. size: (height, width) of the file, whose shape all arrays get."""
+        """This overlay at the size of the page. size: (height, width) of the file, whose shape all arrays get."""
         width_and_height = shown_size(*size, SIDE_PX)[::-1]
         picture = Image.fromarray(self.picture).resize(width_and_height, Image.Resampling.BILINEAR)
         masks = [Image.fromarray(mask).resize(width_and_height, Image.Resampling.NEAREST) for mask in self.masks]

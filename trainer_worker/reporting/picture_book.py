@@ -40,7 +40,7 @@ class PictureBook:
         self._shown: dict[str, Picture] = {}
 
     def pictures(self, files: Sequence[str]) -> list[Picture]:
-        """files: as the project names them, the most important first."""
+        """The pictures of these files. files: as the project names them, the most important first."""
         new = [file for file in dict.fromkeys(files) if file not in self._shown]
         sizes = [self._size_within_budget(file) for file in new]
         with ThreadPoolExecutor(self._threads, thread_name_prefix="report") as pool:
@@ -49,7 +49,7 @@ class PictureBook:
         return [self._shown[file] for file in files]
 
     def picture(self, pixels: npt.NDArray[np.uint8]) -> Picture:
-        """pixels: uint8 (h, w, 3), of the size in which it is shown."""
+        """A picture of these pixels. pixels: uint8 (h, w, 3), of the size in which it is shown."""
         source = "data:image/jpeg;base64," + base64.b64encode(jpeg_of(pixels, QUALITY)).decode("ascii")
         if len(source) > self._chars_left:
             return Picture()

@@ -105,7 +105,7 @@ def _right(sample: Sample, scores: Floats) -> np.ndarray:
 
 
 def _point(share: float, pictures: int, right: np.ndarray, scored: int) -> Point:
-    """right: bool, of all draws. scored: how many different pictures can score."""
+    """A point of the curve. right: bool, of all draws. scored: how many different pictures can score."""
     accuracy, number = float(right.mean()), min(len(right), scored)
     low, high = wilson(round(accuracy * number), number)
     return Point(share, pictures, accuracy, low, high)

@@ -41,7 +41,10 @@ def _class_scores(metrics: dict[str, Any]) -> list[str]:
 
 
 def _scores(metrics: dict[str, Any], meaning: str) -> list[str]:
-    """meaning: explains Dice. It ends in the subject of a sentence about a model that gives all pixels one class."""
+    """The section on the scores.
+
+    meaning: explains Dice. It ends in the subject of a sentence about a model that gives all pixels one class.
+    """
     entries, score = sorted(metrics["held_out"], key=lambda entry: (dice_of(entry), entry["file"])), metrics["score"]
     unit = "squares of held-out pictures" if score["name"] == DICE_OF_SQUARES else "held-out pictures"
     quarter, middle, three_quarters = np.percentile([dice_of(entry) for entry in entries], (25, 50, 75))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.mask_levels import Levels
-from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, unpacked
+from trainer_worker.segmentation.mask_values import TRANSPARENT, Coding, MaskValues, Reading, unpacked
 
 #: A value that at most this share of the masks holds may be a mistake.
 _FEW_MASKS = 0.1
@@ -34,7 +34,7 @@ def named(value: float, masks: Sequence[MaskValues], reading: Reading) -> str:
     indexes = {
         index
         for mask in masks
-        if mask.kind is Kind.PALETTE
+        if mask.coding is Coding.PALETTE
         for index, colour in mask.palette.items()
         if colour == value
     }

@@ -46,7 +46,7 @@ class MaskClasses:
 
     @classmethod
     def of(cls, listed: Sequence[ListedClass] | None) -> MaskClasses:
-        """From the classes of a recognised layout. Raises TrainingError bad_classes."""
+        """The classes of a recognised layout. Raises TrainingError bad_classes."""
         if listed is None:
             return FOREGROUND_OR_NOT
         _require_good_names([listing.name for listing in listed])

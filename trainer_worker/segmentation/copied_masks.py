@@ -15,7 +15,10 @@ LEAST_SHARED = 0.5
 
 
 def contradicting_masks(folders: MaskFolders, examples: Examples, same_look: Any) -> list[Finding]:
-    """same_look: int64 (pairs,), equal for pictures that look the same. Tiles of pictures are not compared."""
+    """Findings on copies whose masks contradict each other. Tiles of pictures are not compared.
+
+    same_look: int64 (pairs,), equal for pictures that look the same.
+    """
     if len(examples.owners) != len(folders.pairs):
         return []
     found: list[str] = []

@@ -23,7 +23,7 @@ class InterimModel:
         self._is_wanted = attempt.wants_interim_model
 
     def is_due(self, steps: int) -> bool:
-        """steps: the optimizer steps so far."""
+        """Whether to publish the model now. steps: the optimizer steps so far."""
         return self._is_wanted and steps >= INTERIM_STEPS and time.monotonic() >= self._by_s
 
     def publish(self, history: History) -> None:

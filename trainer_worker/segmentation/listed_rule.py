@@ -14,7 +14,7 @@ from trainer_worker.segmentation.class_hints import fitting_list, holders, liste
 from trainer_worker.segmentation.classes import UNLABELLED, MaskClasses, unknown_values
 from trainer_worker.segmentation.mask_levels import Levels, find_levels
 from trainer_worker.segmentation.mask_rule import MaskRule
-from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, packed
+from trainer_worker.segmentation.mask_values import TRANSPARENT, Coding, MaskValues, Reading, packed
 from trainer_worker.segmentation.unlisted_rule import VOID_COLOUR, no_masks_at_all
 
 _MOST_NAMED = 5
@@ -25,7 +25,7 @@ def listed_rule(masks: Sequence[MaskValues], classes: MaskClasses) -> tuple[Mask
     colours = _colours_in(masks, classes)
     if colours:
         return _by_colour(masks, classes, colours)
-    coloured = [mask for mask in masks if mask.kind is Kind.COLOUR]
+    coloured = [mask for mask in masks if mask.coding is Coding.COLOUR]
     if len(coloured) == len(masks):
         levels = find_levels(masks, Reading.COLOURS)
         raise TrainingError(
@@ -34,12 +34,12 @@ def listed_rule(masks: Sequence[MaskValues], classes: MaskClasses) -> tuple[Mask
             f"{listed_levels(levels, Reading.COLOURS)}. Write the colour behind each name; this classes.txt would fit, "
             f"with names of your own:\n{fitting_list(levels, Reading.COLOURS)}",
         )
-    return _by_number([mask for mask in masks if mask.kind is not Kind.COLOUR and not mask.is_lossy], classes)
+    return _by_number([mask for mask in masks if mask.coding is not Coding.COLOUR and not mask.is_lossy], classes)
 
 
 def _colours_in(masks: Sequence[MaskValues], classes: MaskClasses) -> dict[float, int]:
     """The colour of each class, if the masks are to be read by their colours; {} if by their numbers."""
-    coloured = any(mask.kind is Kind.COLOUR for mask in masks)
+    coloured = any(mask.coding is Coding.COLOUR for mask in masks)
     colours = {float(packed(colour)): number for number, colour in enumerate(classes.colours) if colour}
     if not colours:
         if not coloured:

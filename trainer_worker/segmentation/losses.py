@@ -36,7 +36,7 @@ def dice_and_cross_entropy(masks: Any, logits: Any) -> Any:
 
 
 def dice_and_categorical_cross_entropy(weights: Any) -> MaskLoss:
-    """The same for masks of class numbers and logits with one channel for each class.
+    """The MaskLoss for masks of class numbers and logits with one channel for each class.
 
     It is the mean weighted cross-entropy of the labelled pixels, plus the mean of 1 - soft Dice over the foreground
     classes that the picture has. UNLABELLED pixels do not count. weights: of the classes, float32 (classes,).

@@ -13,8 +13,8 @@ import numpy as np
 
 from trainer_worker.segmentation.mask_values import (
     TRANSPARENT,
+    Coding,
     Histogram,
-    Kind,
     MaskValues,
     Reading,
     differ_visibly,
@@ -141,9 +141,9 @@ def reading_of(masks: Sequence[MaskValues]) -> Reading:
     varies = any(mask.alpha is not None and len(mask.alpha.values) > 1 for mask in masks)
     if varies and all(mask.is_one_colour or (mask.alpha is None and mask.distinct == 1) for mask in masks):
         return Reading.ALPHA
-    if any(mask.kind is Kind.COLOUR for mask in masks):
+    if any(mask.coding is Coding.COLOUR for mask in masks):
         return Reading.COLOURS
-    palettes = [mask.palette for mask in masks if mask.kind is Kind.PALETTE]
+    palettes = [mask.palette for mask in masks if mask.coding is Coding.PALETTE]
     return Reading.COLOURS if palettes and all(_can_be_seen(palette) for palette in palettes) else Reading.NUMBERS
 
 

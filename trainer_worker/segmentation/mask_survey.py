@@ -15,7 +15,15 @@ from PIL import Image
 
 from trainer_worker.pictures.flattening import bands
 from trainer_worker.pictures.images import PictureReader, UnreadableImageError, orientation
-from trainer_worker.segmentation.mask_values import MOST_KEPT, TRANSPARENT, Histogram, Kind, MaskValues, Reading, packed
+from trainer_worker.segmentation.mask_values import (
+    MOST_KEPT,
+    TRANSPARENT,
+    Coding,
+    Histogram,
+    MaskValues,
+    Reading,
+    packed,
+)
 from trainer_worker.segmentation.masks import (
     COLOUR_MODES,
     LOSSY_FORMATS,
@@ -79,8 +87,8 @@ def values_of(reader: PictureReader, path: Path) -> MaskValues:
 
 def _values(file: str, image: Image.Image) -> MaskValues:
     has_alpha = alpha_counts(image)
-    kind = _kind(image)
-    reading = Reading.COLOURS if kind is Kind.COLOUR else Reading.NUMBERS
+    coding = _coding(image)
+    reading = Reading.COLOURS if coding is Coding.COLOUR else Reading.NUMBERS
     values, counts = _counts(image, reading, has_alpha)
     order = np.argsort(-counts, kind="stable")[:MOST_KEPT]
     drawn = Histogram.of_counts(values[order], counts[order])
@@ -91,7 +99,7 @@ def _values(file: str, image: Image.Image) -> MaskValues:
     return MaskValues(
         file,
         image.size if turn in (5, 6, 7, 8) else image.size[::-1],
-        kind,
+        coding,
         drawn,
         distinct=len(values),
         lowest=float(visible.min(initial=0.0)),
@@ -99,22 +107,22 @@ def _values(file: str, image: Image.Image) -> MaskValues:
         alpha=_alpha(image) if has_alpha else None,
         is_one_colour=has_alpha and all(low == high for low, high in _extremes_of_colour(image)),
         is_fraction=bool((visible != np.floor(visible)).any()),
-        palette=_palette(image, values) if kind is Kind.PALETTE else {},
+        palette=_palette(image, values) if coding is Coding.PALETTE else {},
         is_bit=image.mode == "1",
         is_lossy=image.format in LOSSY_FORMATS,
     )
 
 
-def _kind(image: Image.Image) -> Kind:
+def _coding(image: Image.Image) -> Coding:
     if image.mode in ("P", "PA"):
-        return Kind.PALETTE
+        return Coding.PALETTE
     if image.mode not in COLOUR_MODES:
-        return Kind.GREY
+        return Coding.GREY
     for _, band in bands(image):
         pixels = np.asarray(band.convert("RGB"))
         if (pixels != pixels[..., :1]).any():
-            return Kind.COLOUR
-    return Kind.GREY
+            return Coding.COLOUR
+    return Coding.GREY
 
 
 def _counts(image: Image.Image, reading: Reading, has_alpha: bool) -> tuple[Any, Any]:

@@ -30,7 +30,7 @@ class Reading(enum.Enum):
     ALPHA = "alpha"  # the opacity
 
 
-class Kind(enum.Enum):
+class Coding(enum.Enum):
     """How a file stores its values. GREY includes colour files in which every pixel is grey."""
 
     GREY = "grey"
@@ -84,15 +84,15 @@ class MaskValues:
     """One mask's file.
 
     file: relative to the project. size: (height, width), after the file's own EXIF turn. drawn: the histogram of
-    palette indexes, grey values or colours, by `kind`. alpha: the histogram of its opacity, if it has an alpha channel
-    that is not zero throughout. distinct: how many values the file really has; `drawn` keeps MOST_KEPT of them.
+    palette indexes, grey values or colours, by `coding`. alpha: the histogram of its opacity, if it has an alpha
+    channel that is not zero throughout. distinct: how many values the file really has; `drawn` keeps MOST_KEPT of them.
     lowest, highest: of grey values. is_one_colour: whether pixels differ in opacity only. is_fraction: whether values
     are numbers that are not whole. palette: the packed colours of the indexes that are used. is_lossy: a JPEG.
     """
 
     file: str
     size: tuple[int, int]
-    kind: Kind
+    coding: Coding
     drawn: Histogram
     distinct: int
     lowest: float = 0.0
@@ -109,10 +109,10 @@ class MaskValues:
         if reading is Reading.ALPHA:
             return self.alpha or Histogram.of_counts([255.0], [self.size[0] * self.size[1]])
         if reading is Reading.NUMBERS:
-            return Histogram.of_counts([], []) if self.kind is Kind.COLOUR else self.drawn
-        if self.kind is Kind.COLOUR:
+            return Histogram.of_counts([], []) if self.coding is Coding.COLOUR else self.drawn
+        if self.coding is Coding.COLOUR:
             return self.drawn
-        if self.kind is Kind.PALETTE:
+        if self.coding is Coding.PALETTE:
             names = [self.palette.get(int(value), TRANSPARENT) for value in self.drawn.values]
             return self.drawn.renamed(names)
         return self.drawn.renamed(grey_as_colour(self.drawn.values * (255 if self.is_bit else 1)))

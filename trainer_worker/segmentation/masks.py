@@ -77,7 +77,7 @@ def same_shape(mask: tuple[int, int], picture: tuple[int, int]) -> bool:
 
 
 def _ratio_between(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """By what factor the ratios of width to height differ: 1.0 if they are equal, else more."""
+    """The factor between the two ratios of width to height: 1.0 if they are equal, else more."""
     quotient = (one[0] * other[1]) / (one[1] * other[0])
     return max(quotient, 1 / quotient)
 

@@ -35,7 +35,7 @@ class ArrayHeader(NamedTuple):
 
 
 def read_header(files: UserFiles, path: Path) -> ArrayHeader:
-    """Raises RefusedFileError for everything but a plain array of two dimensions, before its numbers are read."""
+    """Read the header, but no numbers. Raises RefusedFileError for all but a plain array of two dimensions."""
     with files.open(path) as file:
         try:
             version = np.lib.format.read_magic(file)

@@ -69,7 +69,7 @@ def _masks(material: Material) -> Section | None:
     strips = tuple((overlay.file, f"Overlap {percent(overlay.score)}", _views(material, overlay)) for overlay in shown)
     text = (
         "Held-out pictures, which the model had never seen: the worst first, then some in the middle of all. Where the "
-        "truth is wrong, mend the mask: the model can't be better than what it is taught."
+        "truth is wrong, correct the mask: the model can't be better than what it is taught."
     )
     blocks: list[Block] = [Prose(text), Strips(strips, legend)]
     if any((overlay.truth == UNLABELLED).any() for overlay in shown):

@@ -24,13 +24,13 @@ def dice_of(entry: Entry) -> float:
 
 
 def answer_foreground(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
-    """output: each pixel's probability of foreground, (side, side, 1). The mask is 255 where it is foreground."""
+    """The answer of a model for foreground: a mask that is 255 there. output: probabilities (side, side, 1)."""
     mask = (output[..., 0] > manifest["threshold"]).astype(np.uint8) * 255
     return Answer(images={"mask": mask}, values={"meanProbability": round(float(output.mean()), 4)})
 
 
 def answer_classes(manifest: dict[str, Any], entry: Entry, output: npt.NDArray[Any]) -> Answer:
-    """output: each pixel's probability of each class, (side, side, classes). The mask holds class numbers."""
+    """The answer of a model for classes: a mask of class numbers. output: probabilities (side, side, classes)."""
     means = [round(float(mean), 4) for mean in output.mean(axis=(0, 1))]
     return Answer(images={"mask": output.argmax(axis=-1).astype(np.uint8)}, values={"meanProbability": means})
 

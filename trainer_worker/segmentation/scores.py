@@ -81,14 +81,14 @@ def _some(names: Sequence[str]) -> str:
 
 
 def score_masks(truth: Any, predicted: Any) -> MaskScores:
-    """truth, predicted: (n, h, w), n > 0, foreground where not zero. Raises ValueError if the shapes differ."""
+    """The scores of masks (n, h, w), n > 0, which are foreground where not zero. ValueError if the shapes differ."""
     return score_class_masks(truth != 0, predicted != 0, FOREGROUND_OR_NOT.names)
 
 
 def score_class_masks(truth: Any, predicted: Any, names: Sequence[str]) -> MaskScores:
-    """truth, predicted: (n, h, w), n > 0, class numbers; the truth may hold UNLABELLED. names: background first.
+    """The scores of masks of class numbers. Raises ValueError if the shapes differ.
 
-    Raises ValueError if the shapes differ.
+    truth, predicted: (n, h, w), n > 0; the truth may hold UNLABELLED. names: of the classes, background first.
     """
     if len(truth) != len(predicted):
         raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
@@ -107,7 +107,7 @@ class MaskTally:
         self._confusion = np.zeros((len(names), len(names)), np.int64)
 
     def add(self, truth: Any, predicted: Any) -> None:
-        """truth, predicted: (h, w), as for `score_class_masks`."""
+        """Count the pixels of one picture. truth, predicted: (h, w), as for `score_class_masks`."""
         if truth.shape != predicted.shape:
             raise ValueError(f"masks of shapes {truth.shape} and {predicted.shape} can't be compared")
         confusion = _confusion(truth, predicted, len(self._names))
@@ -146,7 +146,7 @@ def _confusion(truth: Any, predicted: Any, classes: int) -> Any:
 
 
 def _mean_of_classes(figures: Any, true: Any, found: Any) -> Any:
-    """Of figures (..., classes) the mean over the foreground classes that the truth has; (...).
+    """The mean of figures (..., classes) over the foreground classes that the truth has: (...).
 
     If the truth has no foreground, the mean is 1 if none is predicted either, else 0.
     """

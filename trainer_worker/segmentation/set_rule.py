@@ -15,7 +15,7 @@ from trainer_worker.segmentation.classes import UNLABELLED, MaskClasses
 from trainer_worker.segmentation.listed_rule import listed_rule
 from trainer_worker.segmentation.mask_rule import BLACK_AND_WHITE, MaskRule
 from trainer_worker.segmentation.mask_survey import survey
-from trainer_worker.segmentation.mask_values import Kind, MaskValues
+from trainer_worker.segmentation.mask_values import Coding, MaskValues
 from trainer_worker.segmentation.masks import PictureShape, same_shape
 from trainer_worker.segmentation.unlisted_rule import unlisted_rule
 
@@ -127,7 +127,7 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
         sentence = f"{len(swapped)} of {of} masks have far more foreground than all others."
         cure = "See whether foreground and background are swapped there, and invert these masks if they are."
         findings.append(finding("masks_swapped", Severity.WARNING, sentence, cure, swapped))
-    by_palette = any(mask.kind is Kind.PALETTE for mask in masks)
+    by_palette = any(mask.coding is Coding.PALETTE for mask in masks)
     most = MOSTLY_FOREGROUND_OF_PALETTES if by_palette else MOSTLY_FOREGROUND
     if not rule.classes.listed and float(np.mean(shares)) > most:
         sentence = f"The masks are {100 * np.mean(shares):.0f} % foreground. {rule.sentence}"

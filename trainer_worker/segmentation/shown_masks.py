@@ -29,7 +29,7 @@ class ShownMasks:
     squares: tuple[Any, Any, Any]
 
     def overlays(self) -> Sequence[Overlay]:
-        """Raises UnreadableImageError or TrainingError if a file was changed during the training."""
+        """The overlays to show. UnreadableImageError or TrainingError if a file was changed during the training."""
         picked = pick(self.scored.scores.dice_per_image)
         return self._of_files(picked) if self.trained.tiles else [self._of_square(number) for number in picked]
 

@@ -38,7 +38,7 @@ from trainer_worker.segmentation.view_choice import TrainingSet, ViewChoice, cho
 def train(attempt: Attempt) -> TrainingResult:
     """Train, score, export, check and publish one segmentation model.
 
-    Raises TrainingError for what the caller can mend and Cancelled after a cancel; then nothing is published.
+    Raises TrainingError for what the caller can correct and Cancelled after a cancel; then nothing is published.
     """
     job, stages, options = attempt.job, attempt.stages, _options(attempt.job)
     refuse_impossible(options.exports)

@@ -24,7 +24,7 @@ from trainer_worker.segmentation.mask_levels import (
     undecided_share,
 )
 from trainer_worker.segmentation.mask_rule import MaskRule
-from trainer_worker.segmentation.mask_values import TRANSPARENT, Kind, MaskValues, Reading, packed, unpacked
+from trainer_worker.segmentation.mask_values import TRANSPARENT, Coding, MaskValues, Reading, packed, unpacked
 
 Area = tuple[float, ...]
 
@@ -163,7 +163,7 @@ def _are_whites(masks: Sequence[MaskValues], levels: Levels) -> bool:
 def _probabilities(masks: Sequence[MaskValues]) -> MaskRule | None:
     """The rule for numbers from 0 to 1 that are not whole."""
     numbers = [mask for mask in masks if mask.is_fraction]
-    if not any(mask.distinct > 2 for mask in numbers) or any(mask.kind is not Kind.GREY for mask in masks):
+    if not any(mask.distinct > 2 for mask in numbers) or any(mask.coding is not Coding.GREY for mask in masks):
         return None
     if min(mask.lowest for mask in masks) < 0 or max(mask.highest for mask in masks) > 1:
         return None
@@ -173,7 +173,7 @@ def _probabilities(masks: Sequence[MaskValues]) -> MaskRule | None:
 
 def _instances(masks: Sequence[MaskValues]) -> MaskRule | None:
     """The rule for masks that number their objects from 1 up, with more numbers than there can be classes."""
-    if any(mask.kind is not Kind.GREY or mask.lowest < 0 or mask.is_fraction or mask.is_lossy for mask in masks):
+    if any(mask.coding is not Coding.GREY or mask.lowest < 0 or mask.is_fraction or mask.is_lossy for mask in masks):
         return None
     if max(mask.highest for mask in masks) <= MAX_CLASSES or max(mask.distinct for mask in masks) <= MAX_CLASSES + 1:
         return None

@@ -224,7 +224,10 @@ class Child:
     def _trained_in(
         self, project: ProjectFolder, order: piped.Train, train: Train, reporters: tuple[PipeReporter, AttemptLog]
     ) -> Trained:
-        """reporters: one that sends to the agent, and one for the trainer, which also writes the log."""
+        """Train in the project, or take over a model that it has already.
+
+        reporters: one that sends to the agent, and one for the trainer, which also writes the log.
+        """
         reporter, logged = reporters
         tell = functools.partial(reporter.step, 0.0)
         tell()

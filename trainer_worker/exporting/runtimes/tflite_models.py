@@ -19,8 +19,10 @@ def load(path: Path, threads: int) -> Callable[[Any], Any]:
 
 
 def load_content(content: bytes, threads: int) -> Callable[[Any], Any]:
-    """The same from the content of a file, which the runtime verifies. A file that was cut off would crash the process
-    if it were loaded by its path."""
+    """Do as `load` does, with the content of a file, which the runtime verifies.
+
+    A file that was cut off would crash the process if it were loaded by its path.
+    """
     interpreter = Interpreter(model_content=content, num_threads=threads)
     interpreter.allocate_tensors()
     (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()

@@ -64,7 +64,7 @@ def start_command(
     Parameters
     ----------
     foreground
-        stay, as a service manager or a container needs it
+        stay in the foreground, as service managers and containers need it
     new_journal
         begin with an empty journal if the present one is unusable
     """
