@@ -130,8 +130,8 @@ def test_all_convolutions_of_a_decoder_but_the_last_are_its_kernels(
     kernels = unet.normalized_kernels(copy)
     expected = [weight for weight in copy.trainable_variables if len(weight.shape) == 4][:-1]
     assert [kernel.path for kernel in kernels] == [weight.path for weight in expected]
-    weights = [[weight.value for weight in some] for some in (copy.trainable_variables, kernels)]
-    assert len(Muon(*weights, RATE_OF_KERNELS).state) > len(kernels)
+    weights, trained = ([weight.value for weight in some] for some in (copy.trainable_variables, kernels))
+    assert len(Muon(weights, trained, RATE_OF_KERNELS).state) > len(kernels)
 
 
 def test_its_state_goes_on_where_it_was() -> None:
