@@ -35,6 +35,14 @@ def test_labels_that_may_be_mistakes_are_named(labels: list[str], code: str, sev
     assert "folder" not in found.cure  # there are none
 
 
+def test_labels_that_only_score_are_not_called_classes() -> None:
+    cells = ["cat,train", "dog,train", "cat,test", "dog,test", "unknown,test", "cat+dog,test"]
+    assert {found.code for found in findings_of("file,label,split", cells)} == {
+        "callers_split",
+        "class_missing_in_train",
+    }
+
+
 def test_of_several_columns_of_classes_the_one_that_is_used_is_named() -> None:
     (found,) = findings_of("file,species,breed", ["cat,siam", "cat,persian", "dog,collie"])
     assert (found.code, found.severity) == ("other_label_columns", "warning")

@@ -14,7 +14,6 @@ from protocol.litter import (
     suffix_of,
 )
 from protocol.text import printable
-from trainer_worker.layouts.doubtful_names import CURES_OF_FOLDERS, doubtful_names
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import part_of
@@ -28,15 +27,11 @@ _UNFINISHED_SUFFIXES = frozenset(
 
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Two spellings of one name, folders inside of classes, and names that don't sound like a class.
+    """Two spellings of one name, and folders inside of classes.
 
-    classes: (label, folder, part) of each class folder.
+    classes: (label, folder, part) of each class folder whose class has pictures to train on.
     """
-    return [
-        *_spelled_twice(classes),
-        *_folders_inside(index, classes),
-        *doubtful_names({label for label, _, _ in classes}, CURES_OF_FOLDERS),
-    ]
+    return [*_spelled_twice(classes), *_folders_inside(index, classes)]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -47,7 +42,8 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     if not twice:
         return []
     sentence = (
-        f"Folders whose names differ only in capitals, spaces or accents are one class: {some_of(sorted(twice))}."
+        "Folders whose names differ only in capitals, accents, or in spaces, hyphens, underscores and dots are one "
+        f"class: {some_of(sorted(twice))}."
     )
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])

@@ -101,7 +101,9 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     if all(row.part is Part.ANY for row in rows):
         rows, lists = _split_by_lists(index, rows)
         rule += f" The split is that of {some_of(lists)}." if lists else ""
-    findings = (*folder_findings(index, found.classes), *findings_about_lists(index, rows))
+    trained = {row.label for row in rows if row.part in (Part.ANY, Part.TRAIN)}
+    trained_classes = [each for each in found.classes if each[0] in trained]
+    findings = (*folder_findings(index, trained_classes), *findings_about_lists(index, rows))
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
     layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
     return completed(index, layout, found.roots, empty, corrections)

@@ -19,7 +19,7 @@ from trainer_worker.layouts.label_tables import (
     tables_of,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.listed_classes import column_findings, label_findings
+from trainer_worker.layouts.listed_classes import column_findings
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
@@ -38,9 +38,11 @@ _TRIED_COLUMNS = 20
 #: A column of one of these names tells something else than the class.
 _NEVER_LABELS = (*PART_COLUMNS, *(name for name in FILE_COLUMNS if name != "name"))
 
+#: The name of this layout.
+CLASS_LIST = "class_list"
 ROWS = (
     LayoutRow(
-        "class_list",
+        CLASS_LIST,
         "classification",
         "pictures in no class folders, and a `.csv` or `.tsv` with a header: a column `file`, `filename`, `image`, "
         "`image_id`, `id` or `path`, and one `label`, `class`, `category` or `target`; or one column of 0 and 1 for "
@@ -118,10 +120,9 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     findings = (
         *_findings(index, listed, conflicting, decided),
         *listed.column_findings,
-        *label_findings(rows),
         *tables.damage_findings(Severity.WARNING),
     )
-    return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
+    return ClassLayout(CLASS_LIST, rule, (), rows, findings, tuple(listed.lists))
 
 
 def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
+from trainer_worker.layouts.class_lists import CLASS_LIST
 from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
-from trainer_worker.layouts.doubtful_names import alike_classes
+from trainer_worker.layouts.label_findings import labels_of_folders, labels_of_list
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
@@ -40,16 +41,14 @@ def completed(
     without = dict.fromkeys([*empty, *corrected.emptied], 0)
     labels, about_order = label_order(index.tree, {**without, **counts}, above)
     _refuse_too_few(labels, layout, corrected)
-    how_to_join = "put their pictures into one folder"
-    if layout.name == "class_list":
-        how_to_join = f"give them one name in {some_of(layout.label_files)}"
+    listed = layout.name == CLASS_LIST
     findings += [
         *about_order,
-        *alike_classes(labels, how_to_join),
+        *(labels_of_list(pictures) if listed else labels_of_folders(labels)),
         *(split_findings([(picture.label, picture.part) for picture in pictures], labels) if split else ()),
     ]
     used = [picture.path for picture in pictures]
-    if layout.name != "class_list":
+    if not listed:
         known = [*used, *(picture.path for picture in layout.pictures), *corrected.excluded]
         findings += left_out_findings(index, known, above)
     findings += other_file_findings(index, used, layout.label_files)

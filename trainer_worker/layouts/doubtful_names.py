@@ -37,12 +37,12 @@ _PIECE_OF_SET = re.compile(
 )
 #: Names that systems and people give to copies and versions of a folder: `cat (1)`, `cat - Copy (2)`, `Copy of cat`,
 #: `cat_old`, `cat_resized`, `cat2`.
-_COPY = re.compile(
-    r"(?:(?:copy of|kopie von|copie de|copia de|copia di|old|new|alte?|neue?)[ _-])?"
+_COPY_BEFORE = re.compile(r"^(?:copy of|kopie von|copie de|copia de|copia di|old|new|alte?|neue?)[ _-]")
+#: No digit that follows another one: of the banknotes 100 and 1000 none is a copy.
+_COPY_BEHIND = re.compile(
     r"(?P<of>.+?)"
     r"(?:[\s._-]+\(?(?:copy|kopie|copie|copia|のコピー|old|new|bak|backup|orig|original|resized|augmented|aug|cropped)\)?"
-    r"(?: \d+)?)?(?:\s*\(\d+\)|(?<=\w{3})[_-]?\d{1,2})?",
-    re.IGNORECASE,
+    r"(?: \d+)?)?(?:\s*\(\d+\)|(?<=\w\w[^\W\d])[_-]?\d{1,2})?"
 )
 #: Names that hold the name of a part: `hotdog_test`, `trainA`.
 _OF_PART = re.compile(
@@ -111,7 +111,10 @@ def alike_classes(labels: Sequence[str], how_to_join: str) -> list[Finding]:
         return []
     severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
     pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
-    sentence = f"Classes whose names differ only in capitals, spaces, accents or a plural s are kept apart: {pairs}."
+    sentence = (
+        "Classes whose names differ only in capitals, accents, a plural s, or in spaces, hyphens, underscores and dots "
+        f"are kept apart: {pairs}."
+    )
     return [finding("case_twins", severity, sentence, f"If they are one class, {how_to_join}.")]
 
 
@@ -128,10 +131,15 @@ def _words_of(label: str) -> str:
 
 def _copies(labels: Set[str]) -> set[str]:
     """The labels that are called like a copy or a version of another one."""
-    known = {label.casefold() for label in labels}
-    names = {label: " ".join(label.split()) for label in labels if len(label) <= _LONGEST_NAME}
-    copied = {label: match["of"].casefold() for label, name in names.items() if (match := _COPY.fullmatch(name))}
-    return {label for label, of in copied.items() if of in known and of != label.casefold()}
+    names = {label: " ".join(label.casefold().split()) for label in labels if len(label) <= _LONGEST_NAME}
+    known = set(names.values())
+    return {label for label, name in names.items() if not known.isdisjoint(_originals(name))}
+
+
+def _originals(name: str) -> set[str]:
+    """What a name may be a copy or a version of: `old rose` is one of `rose`, `old rose (1)` of either."""
+    names = {name, _COPY_BEFORE.sub("", name)}
+    return {match["of"] for each in names if (match := _COPY_BEHIND.fullmatch(each))} - {name}
 
 
 def _of_parts(labels: Set[str]) -> set[str]:

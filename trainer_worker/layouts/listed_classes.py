@@ -1,4 +1,4 @@
-"""Findings about what a list gives as classes: which column was taken, and labels that may not be classes."""
+"""Findings about what a list gives as classes: which column was taken, and labels that name several of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
-from trainer_worker.layouts.doubtful_names import CURES_OF_LISTS, doubtful_names
 from trainer_worker.layouts.label_tables import LABEL_COLUMNS, Table
 from trainer_worker.layouts.layout import LabelledFile
 from trainer_worker.layouts.name_lists import some_of
@@ -18,11 +17,6 @@ _JOINTS = re.compile(r"\s*[,;|&+/]\s*")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 #: A guessed column with more different numbers than this looks like measurements.
 _MOST_NUMBERED_CLASSES = 2
-
-
-def label_findings(rows: Sequence[LabelledFile]) -> list[Finding]:
-    """Labels that seem to name several classes at once, or none."""
-    return [*_joined_classes(rows), *doubtful_names({row.label for row in rows}, CURES_OF_LISTS)]
 
 
 def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
@@ -59,7 +53,7 @@ def _same(table: Table, column: int, other: int) -> bool:
     return len(said) < 2 or (all(len(values) == 1 for values in pairs.values()) and len(said) == len(pairs))
 
 
-def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
+def joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
     """Labels such as `cat,dog`, of which a piece is a label as well, and `red rose` beside `rose`."""
     labels = {row.label for row in rows}
     joined = {label for label in labels if len(pieces := _JOINTS.split(label)) > 1 and not labels.isdisjoint(pieces)}
