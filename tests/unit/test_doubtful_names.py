@@ -89,6 +89,7 @@ def test_names_that_only_resemble_a_version_are_fine(names: tuple[str, ...]) -> 
 def test_years_are_named(names: tuple[str, str]) -> None:
     (found,) = layout_of(*names).findings
     assert (found.code, found.severity) == ("doubtful_classes", "warning")
+    assert "months, years or cameras" in found.sentence
 
 
 @pytest.mark.parametrize(

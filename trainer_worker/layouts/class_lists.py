@@ -35,6 +35,10 @@ _MOST_WITHOUT_ONE_CLASS = 0.1
 _SAME_CLASSES = 0.9
 #: In a list without a known column of files, the names of files are looked for in this many columns.
 _TRIED_COLUMNS = 20
+_CURE_OF_ATTRIBUTES = (
+    "Classification takes one class for each picture: keep the column of the files and one attribute, and call that "
+    "label."
+)
 #: A column of one of these names tells something else than the class.
 _NEVER_LABELS = (*PART_COLUMNS, *(name for name in FILE_COLUMNS if name != "name"))
 
@@ -151,7 +155,8 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
                 "The classes come from the folders."
             )
             cure = "If the list is right, correct its first line, and put all pictures into one folder."
-            findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
+            severity, cure = (Severity.INFO, "") if table.attributes() else (Severity.WARNING, cure)
+            findings.append(finding("unused_list", severity, sentence, cure, [table.path]))
         elsewhere = _Listed()
         _read(table, everywhere, Part.ANY, elsewhere)
         outside = sorted(elsewhere.labels.keys() - folder_of.keys())
@@ -170,8 +175,10 @@ def why_lists_say_nothing(index: PictureIndex) -> str:
     pictures = ListedPictures(index.paths)
     for table in tables_of(index.tree).read if index.paths else ():
         if _names_pictures(table, pictures, len(index.paths)):
-            cure = "" if table.attributes() else " If the list holds the classes, correct its first line."
-            return f" {printable(table.path)} lists the pictures, but {_lacks(table)}.{cure}"
+            cure = (
+                _CURE_OF_ATTRIBUTES if table.attributes() else "If the list holds the classes, correct its first line."
+            )
+            return f" {printable(table.path)} lists the pictures, but {_lacks(table)}. {cure}"
         if table.columns(LABEL_COLUMNS) and table.columns(FILE_COLUMNS) and table.rows:
             cell = table.rows[0][table.columns(FILE_COLUMNS)[0]]
             return f" {printable(table.path)} names no picture of the project: {printable(cell)} is none."
@@ -183,8 +190,7 @@ def _lacks(table: Table) -> str:
     if attributes := table.attributes():
         return (
             f"each of its {len(attributes)} columns of -1 and 1 says whether a picture has an attribute, and a picture "
-            "may have several. Classification takes one class for each picture, so keep the column of the files and "
-            "one attribute, and call that label"
+            "may have several"
         )
     if not table.columns(LABEL_COLUMNS):
         return "none of its columns is called label or class"

@@ -49,14 +49,17 @@ _OF_PART = re.compile(
     r"(?P<part>train|val|valid|test)(?:[\W_]+|(?=[A-Z\d]))(?P<rest>.+)"
     r"|(?P<rest_before>.+)[\W_](?P<part_after>train|val|valid|test)"
 )
-#: What to do with classes that are none, and with pictures of no class.
+#: What to do with classes that are none, with pictures of no class, and if no class is one.
 CURES_OF_FOLDERS = (
     "If they are none, move them out of the project, or their pictures into the folders of their classes.",
     "Move pictures that have no class out of the project, and others into the folders of their classes.",
+    "If they are none, make one folder for each class. Or put all pictures into one folder, and list them in "
+    "labels.csv, with the columns file and label.",
 )
 CURES_OF_LISTS = (
     "If they are none, delete their rows, or write the class of each picture into them.",
     "Delete the rows of pictures that have no class, or write their class into them.",
+    "If they are none, write the class of each picture into the list.",
 )
 _SEPARATORS = re.compile(r"[\s_.-]+")
 #: Not at the ends: -1 and 1 are two classes, as are A and A-.
@@ -68,9 +71,12 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _LEAST_WORD_WITH_PLURAL = 4
 
 
-def doubtful_names(labels: Set[str], cures: tuple[str, str]) -> list[Finding]:
-    """Classes whose names don't sound like a class. They are classes all the same."""
-    cure, cure_of_rest = cures
+def doubtful_names(labels: Set[str], cures: tuple[str, str, str]) -> list[Finding]:
+    """Classes whose names don't sound like a class. They are classes all the same.
+
+    cures: CURES_OF_FOLDERS or CURES_OF_LISTS.
+    """
+    cure, cure_of_rest, cure_of_pieces = cures
     pieces = sorted(labels) if all(map(_PIECE_OF_SET.fullmatch, labels)) else []
     doubtful = {label for label in labels if _words_of(label) in _NO_CLASS_NAMES}
     doubtful |= _copies(labels) | _of_parts(labels)
@@ -84,14 +90,10 @@ def doubtful_names(labels: Set[str], cures: tuple[str, str]) -> list[Finding]:
         findings.append(finding("doubtful_classes", Severity.INFO, sentence, cure_of_rest))
     if len(pieces) > 1:
         sentence = (
-            "All folders are called like pieces of a set, days or cameras, and are classes all the same: "
-            f"{some_of(pieces)}."
+            "All classes are called like pieces of a set, days, months, years or cameras, and are classes all the "
+            f"same: {some_of(pieces)}."
         )
-        cure = (
-            "If they are none, make one folder for each class. Or put all pictures into one folder, and list them in "
-            "labels.csv, with the columns file and label."
-        )
-        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure))
+        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure_of_pieces))
     return findings
 
 
