@@ -116,7 +116,7 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     findings += unfinished_findings(others)
     if shortcuts:
         sentence = f"Shortcuts are not followed, because they hold no picture themselves: {len(shortcuts)}."
-        cure = "Put the pictures that they lead to into the folders of their classes."
+        cure = "If they lead to pictures, put these into the folders of their classes."
         findings.append(finding("shortcuts", Severity.WARNING, sentence, cure, shortcuts))
     if like_pictures:
         sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."

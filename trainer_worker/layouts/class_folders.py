@@ -27,7 +27,7 @@ from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of, without_part
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
@@ -331,10 +331,12 @@ def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
     if not {Part.TRAIN, Part.TEST} & parts or len(others) != 1 or len({*map(frozenset, inside.values())}) > 1:
         return
     meant = "test or valid" if Part.TRAIN in parts else "train"
+    named = [name_of(folder) for folder in around if folder not in others]
     raise _unclear(
         f"{_named(around)} hold folders of the same names, such as {some_of(sorted(inside[others[0]]), most=3)}, so "
         "they seem to be the parts of a split rather than classes.",
-        f"Call {printable(name_of(others[0]))} {meant}. If they are classes, put the pictures directly into them.",
+        f"If they are, call {printable(name_of(others[0]))} {meant}. If they are classes, give {printable(named[0])} "
+        f"another name, such as {printable(without_part(named[0]))}, or put the pictures directly into them.",
     )
 
 
@@ -349,7 +351,7 @@ def _refuse_parts_of_download(folders: Sequence[str]) -> None:
 
 
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
-    """Class folders without pictures.
+    """Folders without pictures that may be meant as classes.
 
     In projectDir itself a folder counts if it holds nothing, or only shortcuts, films and files that are still in a
     cloud.

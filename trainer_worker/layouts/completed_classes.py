@@ -24,7 +24,7 @@ def completed(
 ) -> ClassLayout:
     """The corrected layout with its labels in order, its pictures sorted, and all findings.
 
-    roots: folders in which class folders lie. empty: class folders without pictures, by label.
+    roots: folders in which class folders lie. empty: folders without pictures that may be meant as classes, by label.
     Raises TrainingError bad_labels_info, and too_few_classes where corrections leave too little.
     """
     labelled, split = _usable_split(layout.pictures)
@@ -34,8 +34,8 @@ def completed(
     counts = Counter(picture.label for picture in pictures)
     unused = {label: folder for label, folder in empty.items() if label not in counts}
     if unused:
-        sentence = f"Class folders without pictures are left out: {some_of(sorted(unused))}."
-        cure = "Put pictures into them, or delete them."
+        sentence = f"Folders without pictures are no classes: {some_of(sorted(unused))}."
+        cure = "If they are meant as classes, put pictures into them."
         findings.append(finding("empty_classes", Severity.WARNING, sentence, cure, sorted(unused.values())))
     above = [folder for root in roots for folder in _above(root)]
     without = dict.fromkeys([*empty, *corrected.emptied], 0)

@@ -33,6 +33,11 @@ def part_of(name: str) -> Part:
     return _read(name)[0]
 
 
+def without_part(name: str) -> str:
+    """A similar name that stands for no part: `trains` for `train`."""
+    return _WORD.sub(lambda word: f"{word[0]}s" if word[0].casefold() in PART_WORDS else word[0], name)
+
+
 def is_part_of_download(name: str) -> bool:
     """Whether a folder or a zip is called like one of the parts of a download from Google Drive."""
     return bool(_PART_OF_DOWNLOAD.fullmatch(name))
