@@ -204,14 +204,14 @@ def _left_out(label: str, number: int, trains: bool) -> Finding:
         f"{MIN_IMAGES_PER_CLASS} are needed{'' if trains else ', one of them to train on'}. The indexes of the classes "
         "after it moved down."
     )
-    return finding("class_left_out", Severity.WARNING, sentence, "Add images to it, or delete its folder.")
+    return finding("class_left_out", Severity.WARNING, sentence, "Add images of it.")
 
 
 def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Sequence[UnreadableImageError]) -> str:
     """The counted pictures are not called readable, because perhaps only their names or headers were looked at."""
     counts = ", ".join(f"{label}: {number}" for label, number in zip(folders.labels, numbers, strict=True))
     text = (
-        f"Classification needs at least {MIN_CLASSES} class folders with {MIN_IMAGES_PER_CLASS} readable images each; "
+        f"Classification needs at least {MIN_CLASSES} classes with {MIN_IMAGES_PER_CLASS} readable images each; "
         f"here are {counts}"
     )
     text += ", without those that can't be read." if unreadable else "."

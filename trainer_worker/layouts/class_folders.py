@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from protocol.errors import TrainingError
 from protocol.litter import FILM_SUFFIXES, ONLY_IN_CLOUD_SUFFIX, SHORTCUT_SUFFIXES, suffix_of
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
@@ -24,10 +23,11 @@ from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
-from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.layouts.masks_as_classes import like_masks, refuse_masks_as_classes
+from trainer_worker.layouts.name_lists import some_folders, some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of, without_part
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
+from trainer_worker.layouts.parts_as_classes import layout_unclear, parts_inside, refuse_parts_as_classes
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
@@ -91,7 +91,8 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index) or (labels_not_read(tree) and not corrections.decided):
             raise no_class_folders(index)
-    refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
+    class_folders = [folder for _, folder, _ in found.classes]
+    refuse_masks_as_classes(index, class_folders)
     rows = tuple(
         LabelledFile(path, label, _part(part, path, folder, found.name))
         for label, folder, part in found.classes
@@ -103,7 +104,11 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         rule += f" The split is that of {some_of(lists)}." if lists else ""
     trained = {row.label for row in rows if row.part in (Part.ANY, Part.TRAIN)}
     trained_classes = [each for each in found.classes if each[0] in trained]
-    findings = (*folder_findings(index, trained_classes), *findings_about_lists(index, rows))
+    findings = (
+        *folder_findings(index, trained_classes),
+        *like_masks(index, class_folders),
+        *findings_about_lists(index, rows),
+    )
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
     layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
     return completed(index, layout, found.roots, empty, corrections)
@@ -146,8 +151,8 @@ def _root(index: PictureIndex, start: str) -> str:
 def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[str]) -> None:
     """Raise layout_unclear for other folders with pictures beside images/: they may be classes or not."""
     if len(images) > 1:
-        raise _unclear(
-            f"Class folders lie in {_named(images)}, so it is unclear which of them are meant.",
+        raise layout_unclear(
+            f"Class folders lie in {some_folders(images)}, so it is unclear which of them are meant.",
             "Put all class folders into one of them.",
         )
     unclear = [
@@ -155,7 +160,7 @@ def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[
     ]
     if unclear:
         counts = some_of([f"{folder}/ ({index.below[folder]} pictures)" for folder in unclear])
-        raise _unclear(
+        raise layout_unclear(
             f"Class folders lie in {printable(images[0])}/, and beside it {counts}: it is unclear whether "
             f"{'that is a class' if len(unclear) == 1 else 'those are classes'} as well.",
             f"Move {'it' if len(unclear) == 1 else 'them'} into {printable(images[0])}/, or out of the project.",
@@ -193,13 +198,13 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
     unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
-        raise _unclear(
-            f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
-            "is unclear what that stands for.",
+        raise layout_unclear(
+            f"{some_folders(list(parts))} are the parts of a split, and {some_folders(unclear)} lies beside them with "
+            "pictures: it is unclear what that stands for.",
             "If it is a part as well, call it train, valid or test. Else move it into the parts as a class, or out of "
             "the project.",
         )
-    rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
+    rule = f"Found class folders below {some_folders(list(parts))}. {_what_scores({part for _, _, part in classes})}"
     return _Found("class_folders_split", rule, tuple(roots.values()), classes)
 
 
@@ -210,7 +215,7 @@ def _refuse_other_classes(classes: Sequence[tuple[str, str, Part]], trained: Set
     """
     scored = {label for label, _, part in classes if part is not Part.TRAIN}
     if len(scored) > 1 and not scored & trained:
-        raise _unclear(
+        raise layout_unclear(
             f"No class of the part that trains ({some_of(sorted(trained), most=3)}) is in the parts that score "
             f"({some_of(sorted(scored), most=3)}).",
             "Give the folder of a class the same name in all parts.",
@@ -250,20 +255,14 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     if len(folders) > 1:  # here images/ holds loose pictures only
         folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
     _refuse_copies_by_link(index, pools, folders)
-    _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
-    _refuse_unknown_parts(index, folders)
-    _refuse_parts_of_download(folders)
+    refuse_parts_as_classes(index, folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
-    inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
-    complete = [
-        bool(parts) and len(parts) == len(index.folders(folder)) and not index.loose(folder)
-        for parts, folder in zip(inside, folders, strict=True)
-    ]
-    if all(complete) and len(folders) > 1:
-        scores = "test" if any(Part.TEST in parts.values() for parts in inside) else "valid"
+    inside = parts_inside(index, folders)
+    if inside:
+        scores = "test" if Part.TEST in inside else "valid"
         rule = f"Found class folders in {where}, each with its own split: {scores} is there to score the model."
         return _Found("class_folders_split", rule, (root,), classes)
     return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
@@ -277,7 +276,7 @@ def _labelled(folders: Iterable[tuple[str, Part]]) -> tuple[tuple[str, str, Part
         name = comparable(name_of(folder))
         label = name if as_utf8(name) == name else printable(name)
         if names.setdefault(label, name) != name:
-            raise _unclear(f"Two class folders would both be shown as {label}.", "Rename one of them.")
+            raise layout_unclear(f"Two class folders would both be shown as {label}.", "Rename one of them.")
         classes.append((label, folder, part))
     return tuple(classes)
 
@@ -299,55 +298,11 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
             if any(index.tree.linked.get(path) in inside for path in index.all_below(folder))
         ]
         if len(users) < 2:
-            raise _unclear(
-                f"{_named([pool, *users])} hold the same pictures by links, and it is unclear which one is the class.",
+            raise layout_unclear(
+                f"{some_folders([pool, *users])} hold the same pictures by links, and it is unclear which one is the "
+                "class.",
                 "Delete one of them.",
             )
-
-
-def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) -> None:
-    """`val/` beside `test/`, with class folders in both, are no classes."""
-    parts = {part_of(name_of(folder)) for folder in folders if index.folders(folder) and not index.loose(folder)}
-    if len(folders) > 1 and len(parts) > 1 and Part.ANY not in parts and all(map(index.folders, folders)):
-        raise _unclear(
-            f"{_named(folders)} are parts of a split, but none of them is there to train on.",
-            "Name the folder with the pictures to train on train/.",
-        )
-
-
-def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
-    """`train/` beside `eval/`, with folders of the same names in both, are no classes."""
-    around = [
-        folder
-        for folder in folders
-        if index.folders(folder)
-        and not index.loose(folder)
-        and name_of(folder).casefold().strip(" _-.()0123456789") not in SET_ASIDE_WORDS
-    ]
-    others = [folder for folder in around if part_of(name_of(folder)) is Part.ANY]
-    inside = {folder: {alike_form(name_of(sub)) for sub in index.folders(folder)} for folder in around}
-    parts = {part_of(name_of(folder)) for folder in around}
-    # Real classes may hold folders of the same names as well (day, night), so only one may lack the name of a part.
-    if not {Part.TRAIN, Part.TEST} & parts or len(others) != 1 or len({*map(frozenset, inside.values())}) > 1:
-        return
-    meant = "test or valid" if Part.TRAIN in parts else "train"
-    named = [name_of(folder) for folder in around if folder not in others]
-    raise _unclear(
-        f"{_named(around)} hold folders of the same names, such as {some_of(sorted(inside[others[0]]), most=3)}, so "
-        "they seem to be the parts of a split rather than classes.",
-        f"If they are, call {printable(name_of(others[0]))} {meant}. If they are classes, give {printable(named[0])} "
-        f"another name, such as {printable(without_part(named[0]))}, or put the pictures directly into them.",
-    )
-
-
-def _refuse_parts_of_download(folders: Sequence[str]) -> None:
-    parts = [folder for folder in folders if is_part_of_download(name_of(folder))]
-    # Classes that were downloaded one by one have other names in front of the number of the part.
-    if len(parts) > len({name_of(folder).rpartition("-")[0] for folder in parts}):
-        raise _unclear(
-            f"{_named(parts)} are the parts of a download from Google Drive, and no classes.",
-            "Unpack all of them into one folder.",
-        )
 
 
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
@@ -373,11 +328,3 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
 
 def _was_meant_as_picture(path: str) -> bool:
     return suffix_of(path) in SHORTCUT_SUFFIXES | FILM_SUFFIXES | {ONLY_IN_CLOUD_SUFFIX}
-
-
-def _named(folders: Sequence[str]) -> str:
-    return some_of([f"{folder}/" for folder in folders])
-
-
-def _unclear(sentence: str, cure: str) -> TrainingError:
-    return TrainingError("layout_unclear", f"{sentence} {cure}")

@@ -323,7 +323,8 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
         raise TrainingError(
             "layout_unclear",
             f"{some_of(lists)} gives {len(labels)} different values to {len(rows)} pictures, such as "
-            f"{some_of(sorted(labels)[:3])}, so these are not classes. Call the column with the classes label.",
+            f"{some_of(sorted(labels)[:3])}, but each class needs several. Call the column with the classes label, or "
+            "add pictures.",
         )
 
 

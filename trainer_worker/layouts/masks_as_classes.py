@@ -6,7 +6,9 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from protocol.litter import suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.mask_words import (
     Role,
@@ -19,6 +21,8 @@ from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 #: The share of the pictures that must lie in such folders, and of their names that must have a mask.
 _LEAST_SHARE = 0.5
+#: Fewer pictures may have names in common by chance.
+_LEAST_PAIRS = 4
 #: Words that say of a PNG file that it is a mask. Others (`label`, `target`) are also those of photos.
 _SURE_MASKS = frozenset({"mask", "masks", "segmentation", "seg", "gt", "groundtruth"})
 
@@ -39,6 +43,23 @@ def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -
             "picture. Post it with trainType=segmentation, or sort the pictures into one folder for each class. If "
             "these folders are your classes, rename them.",
         )
+
+
+def like_masks(index: PictureIndex, class_folders: Sequence[str]) -> list[Finding]:
+    """A finding on two folders of any name with the same files, as PNG in one of them, as masks are kept."""
+    if len(class_folders) != 2:
+        return []
+    kinds = [{suffix_of(path) for path in index.all_below(folder)} for folder in class_folders]
+    stems = [_stems(index, folder) for folder in class_folders]
+    if kinds[0] == kinds[1] or {".png"} not in kinds or len(stems[0]) < _LEAST_PAIRS or stems[0] != stems[1]:
+        return []
+    photos, masks = sorted(class_folders, key=lambda folder: kinds[class_folders.index(folder)] == {".png"})
+    sentence = (
+        f"The files in {printable(masks)}/ have the names of those in {printable(photos)}/ and are PNG files, as masks "
+        "of pictures are. Both folders are classes all the same."
+    )
+    cure = "If they are masks, post the project with trainType=segmentation."
+    return [finding("like_masks", Severity.WARNING, sentence, cure, [masks])]
 
 
 def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> None:

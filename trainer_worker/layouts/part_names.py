@@ -22,7 +22,7 @@ PART_WORDS = {
     "testset": Part.TEST,
 }
 #: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
-SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
+SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "predictions", "unlabeled", "unlabelled", "unused"})
 #: What Google Drive calls the parts of one download: `flowers-20260101T101010Z-1-001`.
 _PART_OF_DOWNLOAD = re.compile(r".+-20\d{6}T\d{6}Z(?:-\d+)+")
 _WORD = re.compile(r"[^\W\d_]+")
