@@ -22,7 +22,7 @@ from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_classes import column_findings
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
+from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of, stricter
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import comparable
@@ -87,11 +87,11 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     """
     pictures = ListedPictures(index.paths)
     tables = tables_of(index.tree)
-    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
+    table_parts = _parts_of_tables(tables.read)
     listed = _Listed()
     # A list that says which column holds the classes comes before one that doesn't, except where both are parts.
     for table in sorted(tables.read, key=_is_guessed):
-        part = table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY)
+        part = table_parts[table.path]
         if part is not Part.ANY or not (_is_guessed(table) and listed.labels):
             _read(table, pictures, part, listed)
     if listed.refused:
@@ -138,6 +138,9 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
     everywhere = ListedPictures(index.paths)
+    unused_parts = _unused_parts(tables.read, pictures) if all(row.part is Part.ANY for row in rows) else []
+    findings += unused_parts
+    about_parts = {path for found in unused_parts for path in found.files}
     for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
@@ -149,7 +152,8 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
                 "it is unclear which ones are right. If the folders are, remove the list from the project. If the list "
                 "is, put all pictures into one folder.",
             )
-        if not listed.labels and not table.has_boxes and _names_pictures(table, pictures, len(rows)):
+        read = listed.labels or table.has_boxes or table.path in about_parts
+        if not read and _names_pictures(table, pictures, len(rows)):
             sentence = (
                 f"{printable(table.path)} lists the pictures, but is not used, because {_lacks(table)}. "
                 "The classes come from the folders."
@@ -168,6 +172,33 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
             cure = "Move these pictures into the folders of their classes."
             findings.append(finding("unused_list", Severity.WARNING, sentence, cure, outside))
     return findings
+
+
+def _unused_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[Finding]:
+    """A finding on lists that divide the pictures of class folders into parts to train on and to score with."""
+    table_parts = _parts_of_tables(tables)
+    parts: dict[str, set[Part]] = {}
+    for table in tables:
+        file_column = _file_column(table, pictures)
+        if file_column is None:
+            continue
+        column = _part_column(table, (file_column, *table.columns(LABEL_COLUMNS)))
+        named = [row for row in table.rows if len(pictures.find(row[file_column], table.path)) == 1]
+        said = {part_of(row[column]) for row in named} if column is not None else {table_parts[table.path]}
+        if named and said - {Part.ANY}:
+            parts[table.path] = said
+    if len(set().union(*parts.values()) - {Part.ANY}) < 2:
+        return []
+    sentence = f"The parts that {some_of(list(parts))} divides the pictures into are not used."
+    cure = "To use them, name the pictures of each part in train.txt and test.txt, or move them into train/ and test/."
+    return [finding("unused_parts", Severity.WARNING, sentence, cure, list(parts))]
+
+
+def _parts_of_tables(tables: Sequence[Table]) -> dict[str, Part]:
+    """The part that the name of each table stands for, by its path; ANY for none."""
+    stems = {table.path: posixpath.splitext(name_of(table.path))[0] for table in tables}
+    parts = parts_of(stems.values())
+    return {path: parts.get(stem, Part.ANY) for path, stem in stems.items()}
 
 
 def why_lists_say_nothing(index: PictureIndex) -> str:
@@ -235,7 +266,7 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
         listed.labels[found[0]].add(label)
         said = part_of(row[part_column]) if part_column is not None else part
         if said is not Part.ANY:
-            listed.parts[found[0]] = said
+            listed.parts[found[0]] = stricter(listed.parts.get(found[0], Part.ANY), said)
     if one_hot and several > _MOST_WITHOUT_ONE_CLASS * len(table.rows):
         listed.refused = (
             f"{printable(table.path)} gives {several} of {len(table.rows)} pictures several classes or none. "

@@ -63,19 +63,16 @@ def like_masks(index: PictureIndex, class_folders: Sequence[str]) -> list[Findin
 
 
 def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> None:
-    """Raise layout_unsupported if many pictures of the classes have a mask beside them (`a.png`, `a_mask.png`)."""
+    """Raise layout_unsupported if many pictures of the classes have a mask beside them.
+
+    It is called like one (`a.png`, `a_mask.png`) or lies in a folder of masks (`a.jpg`, `masks/a.png`).
+    """
     masks: list[str] = []
     paths = [path for folder in class_folders for path in index.all_below(folder)]
     named = {path: folded(posixpath.splitext(path)[0]) for path in paths}
     known = {*named.values()}
     for path, whole in named.items():
-        folder, _, stem = whole.rpartition("/")
-        words = (
-            reading
-            for reading in mask_readings(stem)
-            if reading.rank == 1 and reading.affix.strip("_-. ") in _SURE_MASKS
-        )
-        if path.lower().endswith(".png") and any(f"{folder}/{reading.base}" in known for reading in words):
+        if path.lower().endswith(".png") and not known.isdisjoint(_pictures_of_mask(whole)):
             masks.append(path)
     if len(masks) >= _LEAST_SHARE * (len(paths) - len(masks)):
         raise TrainingError(
@@ -84,6 +81,16 @@ def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> N
             "classifier would learn them as pictures of their class. Move the masks out of the project. To learn the "
             "masks themselves, post it with trainType=segmentation.",
         )
+
+
+def _pictures_of_mask(path: str) -> list[str]:
+    """The pictures beside a PNG file, or around its folder, whose mask it is by its name. All without extension."""
+    folder, _, stem = path.rpartition("/")
+    readings = mask_readings(stem)
+    beside = [each.base for each in readings if each.rank == 1 and each.affix.strip("_-. ") in _SURE_MASKS]
+    around, _, name = folder.rpartition("/")
+    inside = [each.base for each in readings] if around and name.strip("_-. ") in _SURE_MASKS else []
+    return [*(f"{folder}/{base}" for base in beside), *(f"{around}/{base}" for base in inside)]
 
 
 def _pair(index: PictureIndex, class_folders: Sequence[str]) -> tuple[str, str] | None:

@@ -25,7 +25,13 @@ PART_WORDS = {
 SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "predictions", "unlabeled", "unlabelled", "unused"})
 #: What Google Drive calls the parts of one download: `flowers-20260101T101010Z-1-001`.
 _PART_OF_DOWNLOAD = re.compile(r".+-20\d{6}T\d{6}Z(?:-\d+)+")
+_STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+def stricter(one: Part, other: Part) -> Part:
+    """The part of a picture that is listed in two: TEST, then VAL, so that nothing trains that was meant to score."""
+    return max(one, other, key=_STRICTEST_LAST.index)
 
 
 def part_of(name: str) -> Part:

@@ -9,7 +9,14 @@ from protocol.text import printable
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_folders, some_of
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of, without_part
+from trainer_worker.layouts.part_names import (
+    PART_WORDS,
+    SET_ASIDE_WORDS,
+    is_part_of_download,
+    part_of,
+    parts_of,
+    without_part,
+)
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 
@@ -25,13 +32,20 @@ def parts_inside(index: PictureIndex, folders: Sequence[str]) -> set[Part]:
 
     Raises layout_unclear if only some of them are, or only in part.
     """
-    inside = {folder: parts_of(map(name_of, index.folders(folder))) for folder in folders}
+    inside = {folder: _parts_in(index, folder) for folder in folders}
     divided = [folder for folder, parts in inside.items() if parts]
     if not divided or len(folders) < 2:
         return set()
     whole = [
         folder for folder in divided if len(inside[folder]) == len(index.folders(folder)) and not index.loose(folder)
     ]
+    if all(Part.TRAIN not in parts.values() for parts in inside.values()) and not any(map(index.loose, divided)):
+        raise layout_unclear(
+            f"In {some_folders(divided)}, folders are called like the parts of a split, such as "
+            f"{some_of(list(inside[divided[0]]))}, but none of them is there to train on.",
+            "Call the folders with the pictures to train on train/, or put all pictures of each class directly into "
+            "its folder.",
+        )
     if others := [folder for folder in folders if folder not in whole]:
         raise layout_unclear(
             f"In {some_folders(divided)}, folders are called like the parts of a split, such as "
@@ -40,6 +54,14 @@ def parts_inside(index: PictureIndex, folders: Sequence[str]) -> set[Part]:
             "directly into the folder of the class.",
         )
     return {part for parts in inside.values() for part in parts.values()}
+
+
+def _parts_in(index: PictureIndex, folder: str) -> dict[str, Part]:
+    """The parts into which a class folder is divided. With pictures beside it, one that scores is enough."""
+    names = [name_of(sub) for sub in index.folders(folder)]
+    words = {name: PART_WORDS.get(name.casefold(), Part.ANY) for name in names}
+    only_parts = Part.ANY not in words.values() and set(words.values()) - {Part.TRAIN}
+    return parts_of(names) or (words if only_parts else {})
 
 
 def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) -> None:

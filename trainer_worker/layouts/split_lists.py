@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
 from trainer_worker.layouts.layout import Part
-from trainer_worker.layouts.part_names import PART_WORDS
+from trainer_worker.layouts.part_names import PART_WORDS, stricter
 from trainer_worker.layouts.tree import Tree
 
 _MOST_CHARS_OF_NAME = 1000
@@ -28,7 +28,7 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
             continue
         for line in lines:
             if picture := _listed(line.strip()[:_MOST_CHARS_OF_NAME], posixpath.dirname(path), pictures):
-                parts[picture] = max(parts.get(picture, Part.ANY), part, key=_STRICTEST_LAST.index)
+                parts[picture] = stricter(parts.get(picture, Part.ANY), part)
     return parts
 
 
@@ -46,9 +46,6 @@ def _listed(line: str, folder: str, pictures: PictureNames) -> str | None:
         except AnnotationError:
             continue
     return None
-
-
-_STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
 
 
 def _part_of_list(path: str) -> Part:
