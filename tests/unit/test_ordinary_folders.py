@@ -6,7 +6,7 @@ import pytest
 
 from protocol.data_report import Severity
 from protocol.errors import TrainingError
-from tests.project_trees import codes, counts, pictures, tree_of
+from tests.project_trees import codes, counts, pictures, split, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
 from trainer_worker.layouts.layout import ClassLayout
 from trainer_worker.layouts.tree import Tree
@@ -106,7 +106,12 @@ def test_labels_that_are_no_classes_are_named(labels: tuple[str, ...], code: str
 
 @pytest.mark.parametrize(
     "dog",
-    [pictures("dog"), pictures("dog/train"), [*pictures("dog/train"), *pictures("dog/test"), "dog/1.jpg"]],
+    [
+        pictures("dog"),
+        pictures("dog/train"),
+        [*pictures("dog"), *pictures("dog/test")],
+        [*pictures("dog/train"), *pictures("dog/test"), "dog/1.jpg"],
+    ],
 )
 def test_all_classes_are_divided_into_parts_or_none(dog: list[str]) -> None:
     """What is in `cat/test/` would train otherwise."""
@@ -117,7 +122,33 @@ def test_all_classes_are_divided_into_parts_or_none(dog: list[str]) -> None:
     assert counts(recognise_classes(tree_of(cat, pictures("dog/train"), pictures("dog/test")))) == {"cat": 6, "dog": 6}
 
 
-@pytest.mark.parametrize(("photos", "masks"), [("img", "lbl"), ("rgb", "drawn")])
+def test_classes_that_are_divided_without_a_part_to_train_on_stop() -> None:
+    folders = [f"{kind}/{part}" for kind in ("cat", "dog") for part in ("val", "test")]
+    with pytest.raises(TrainingError, match="none of them is there to train on"):
+        layout_of(*folders)
+    assert layout_of("ticket/valid", "ticket/invalid", "bill").labels == ("bill", "ticket")
+
+
+@pytest.mark.parametrize("inside", ["cat/dog", "cat/unsorted", "cat/Rejected"])
+def test_folders_of_other_classes_inside_of_a_class_are_named(inside: str) -> None:
+    (found,) = layout_of("cat", "dog", inside).findings
+    assert (found.code, found.severity, found.files) == ("doubtful_subfolders", "warning", (inside,))
+    assert not layout_of("cat", "dog", "cat/cat", "cat/indoors").findings
+
+
+def test_masks_in_a_folder_inside_of_a_class_are_refused() -> None:
+    masks = [pictures(f"{kind}/masks", 3, "{}_mask.png") for kind in ("cat", "dog")]
+    with pytest.raises(TrainingError, match=r"Masks lie beside the pictures .* such as cat/masks/0_mask\.png"):
+        recognise_classes(tree_of(pictures("cat"), pictures("dog"), *masks))
+    assert counts(layout_of("face", "face/masks", "hand")) == {"face": 6, "hand": 3}
+
+
+def test_a_class_of_scans_is_named() -> None:
+    layout = recognise_classes(tree_of(pictures("cat"), pictures("dog"), pictures("bird", 3, "{}.pdf")))
+    assert "empty_classes" in codes(layout)
+
+
+@pytest.mark.parametrize(("photos", "masks"), [("foto", "lbl"), ("rgb", "drawn")])
 def test_two_folders_of_the_same_files_may_be_photos_and_masks(photos: str, masks: str) -> None:
     (found,) = recognise_classes(tree_of(pictures(photos, 4), pictures(masks, 4, "{}.png"))).findings
     assert (found.code, found.severity, found.files) == ("like_masks", "warning", (masks,))
@@ -130,3 +161,53 @@ def test_a_list_of_too_many_labels_says_what_helps() -> None:
     rows = "".join(f"{number}.jpg,{label}\n" for number, label in enumerate(cells))
     with pytest.raises(TrainingError, match=r"each class needs several\. Call the column .*, or add pictures"):
         recognise_classes(tree_of(pictures("", 5), texts={"labels.csv": f"file,label\n{rows}"}))
+
+
+CATS_AND_DOGS = [f"{kind}/{number}.jpg" for kind in ("cat", "dog") for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {
+            "labels.csv": "file,label,split\n"
+            + "".join(f"{p},{p[:3]},{'test' if '2' in p else 'train'}\n" for p in CATS_AND_DOGS)
+        },
+        {"split.csv": "file,split\n" + "".join(f"{p},{'test' if '2' in p else 'train'}\n" for p in CATS_AND_DOGS)},
+        {
+            "train.csv": "file,label\ncat/0.jpg,cat\ndog/0.jpg,dog\n",
+            "test.csv": "file,label\ncat/1.jpg,cat\ndog/1.jpg,dog\n",
+        },
+        {"test.txt": "cat/2.jpg\ndog/2.jpg\n"},
+        {"train.txt": "cat/0.jpg\n", "test.txt": "dog/2.jpg\n"},
+    ],
+)
+def test_a_split_in_lists_that_is_not_used_is_named(texts: dict[str, str]) -> None:
+    layout = recognise_classes(tree_of(CATS_AND_DOGS, texts=texts))
+    (found,) = [each for each in layout.findings if each.severity == "warning"]
+    assert (found.code, sorted(found.files)) == ("unused_parts", sorted(texts))
+
+
+def test_a_list_in_train_txt_alone_is_no_split() -> None:
+    texts = {"train.txt": "".join(f"{path} 0\n" for path in CATS_AND_DOGS)}
+    assert codes(recognise_classes(tree_of(CATS_AND_DOGS, texts=texts))) == {"other_files"}
+
+
+def test_numbers_of_folds_beside_class_folders_are_no_other_classes() -> None:
+    texts = {
+        "folds.csv": "file,fold\n" + "".join(f"{path},{number % 3}\n" for number, path in enumerate(CATS_AND_DOGS))
+    }
+    (found,) = [each for each in recognise_classes(tree_of(CATS_AND_DOGS, texts=texts)).findings if each.cure]
+    assert found.code == "unused_list"
+    swapped = {
+        "what.csv": "file,what\n" + "".join(f"{path},{'cat' if '1' in path else 'dog'}\n" for path in CATS_AND_DOGS)
+    }
+    with pytest.raises(TrainingError, match="give the pictures different classes"):
+        recognise_classes(tree_of(CATS_AND_DOGS, texts=swapped))
+
+
+def test_a_picture_that_lists_name_in_two_parts_never_trains() -> None:
+    lines = [f"{number}.jpg,{'cat' if number % 2 else 'dog'}\n" for number in range(9)]
+    texts = {"train.csv": "file,label\n" + "".join(lines[:6]), "test.csv": "file,label\n" + "".join(lines[4:])}
+    layout = recognise_classes(tree_of(pictures("", 9), texts=texts))
+    assert split(layout) == {"train": 4, "val": 0, "test": 5}

@@ -13,7 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from protocol.litter import FILM_SUFFIXES, ONLY_IN_CLOUD_SUFFIX, SHORTCUT_SUFFIXES, suffix_of
+from protocol.data_report import Finding
+from protocol.litter import (
+    DOCUMENT_SUFFIXES,
+    NO_PICTURES_BUT_LIKE_THEM,
+    ONLY_IN_CLOUD_SUFFIX,
+    SHORTCUT_SUFFIXES,
+    suffix_of,
+)
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
@@ -30,11 +37,13 @@ from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
 from trainer_worker.layouts.parts_as_classes import layout_unclear, parts_inside, refuse_parts_as_classes
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
-from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
+from trainer_worker.layouts.split_lists import lists_of_parts, split_lists, unused_parts
 from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
+#: Fewer documents in a folder are no scans.
+_LEAST_SCANS = 3
 #: Lists of the parts of a split count if they name at least this share of the pictures.
 _LEAST_LISTED = 0.5
 
@@ -98,15 +107,16 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         for label, folder, part in found.classes
         for path in index.all_below(folder)
     )
-    rule, lists = found.rule, list[str]()
+    rule, lists, about_split = found.rule, list[str](), list[Finding]()
     if all(row.part is Part.ANY for row in rows):
-        rows, lists = _split_by_lists(index, rows)
+        rows, lists, about_split = _split_by_lists(index, rows)
         rule += f" The split is that of {some_of(lists)}." if lists else ""
     trained = {row.label for row in rows if row.part in (Part.ANY, Part.TRAIN)}
     trained_classes = [each for each in found.classes if each[0] in trained]
     findings = (
         *folder_findings(index, trained_classes),
         *like_masks(index, class_folders),
+        *about_split,
         *findings_about_lists(index, rows),
     )
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
@@ -114,14 +124,20 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     return completed(index, layout, found.roots, empty, corrections)
 
 
-def _split_by_lists(index: PictureIndex, rows: tuple[LabelledFile, ...]) -> tuple[tuple[LabelledFile, ...], list[str]]:
-    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, and these lists."""
+def _split_by_lists(
+    index: PictureIndex, rows: tuple[LabelledFile, ...]
+) -> tuple[tuple[LabelledFile, ...], list[str], list[Finding]]:
+    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, these lists, and findings.
+
+    Without a usable split the rows stay as they are, and there are no lists.
+    """
     paths = [row.path for row in rows]
     parts = split_lists(AnnotationFiles(index.tree), lambda: PictureNames(paths))
+    lists = lists_of_parts(index.tree)
     if len(parts) < _LEAST_LISTED * len(rows) or not {Part.TRAIN} < set(parts.values()):
-        return rows, []
-    listed = tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows)
-    return listed, lists_of_parts(index.tree)
+        all_train = len(parts) == len(rows) and set(parts.values()) == {Part.TRAIN}
+        return rows, [], unused_parts(lists) if parts and not all_train else []
+    return tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows), lists, []
 
 
 def _part(part: Part, path: str, folder: str, name: str) -> Part:
@@ -308,8 +324,8 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
     """Folders without pictures that may be meant as classes.
 
-    In projectDir itself a folder counts if it holds nothing, or only shortcuts, films and files that are still in a
-    cloud.
+    In projectDir itself a folder counts if it holds nothing but what people take for pictures, such as films, scans or
+    shortcuts.
     """
     empty = [
         folder
@@ -322,9 +338,12 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         folder
         for folder in empty
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
-        and all(_was_meant_as_picture(path) for path in index.tree.files_below(folder))
+        and _were_meant_as_pictures(list(index.tree.files_below(folder)))
     ]
 
 
-def _was_meant_as_picture(path: str) -> bool:
-    return suffix_of(path) in SHORTCUT_SUFFIXES | FILM_SUFFIXES | {ONLY_IN_CLOUD_SUFFIX}
+def _were_meant_as_pictures(paths: Sequence[str]) -> bool:
+    """Whether files are of kinds that people take for pictures. One or two documents tell of pictures."""
+    suffixes = [suffix_of(path) for path in paths]
+    kinds = SHORTCUT_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {ONLY_IN_CLOUD_SUFFIX}
+    return kinds.issuperset(suffixes) and not (len(paths) < _LEAST_SCANS and DOCUMENT_SUFFIXES.intersection(suffixes))

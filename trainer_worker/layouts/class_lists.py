@@ -25,6 +25,7 @@ from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of, stricter
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.split_lists import unused_parts
 from trainer_worker.layouts.tree import comparable
 
 #: This many rows are tried to find the column with the names of the files.
@@ -138,14 +139,16 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
     everywhere = ListedPictures(index.paths)
-    unused_parts = _unused_parts(tables.read, pictures) if all(row.part is Part.ANY for row in rows) else []
-    findings += unused_parts
-    about_parts = {path for found in unused_parts for path in found.files}
+    about_parts = _lists_of_parts(tables.read, pictures) if all(row.part is Part.ANY for row in rows) else []
+    findings += unused_parts(about_parts) if about_parts else []
     for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
-        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values())):
+        others = pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values()))
+        if others and _is_guessed(table) and set(folder_of.values()).isdisjoint(label for label, _ in pairs):
+            listed = _Listed()  # the column tells something else, such as numbers of folds
+        elif others:
             raise TrainingError(
                 "layout_unclear",
                 f"The class folders and the list {printable(table.path)} give the pictures different classes, and "
@@ -174,8 +177,8 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
     return findings
 
 
-def _unused_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[Finding]:
-    """A finding on lists that divide the pictures of class folders into parts to train on and to score with."""
+def _lists_of_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[str]:
+    """The lists that together divide pictures into parts to train on and to score with."""
     table_parts = _parts_of_tables(tables)
     parts: dict[str, set[Part]] = {}
     for table in tables:
@@ -187,11 +190,7 @@ def _unused_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[Fin
         said = {part_of(row[column]) for row in named} if column is not None else {table_parts[table.path]}
         if named and said - {Part.ANY}:
             parts[table.path] = said
-    if len(set().union(*parts.values()) - {Part.ANY}) < 2:
-        return []
-    sentence = f"The parts that {some_of(list(parts))} divides the pictures into are not used."
-    cure = "To use them, name the pictures of each part in train.txt and test.txt, or move them into train/ and test/."
-    return [finding("unused_parts", Severity.WARNING, sentence, cure, list(parts))]
+    return list(parts) if len(set().union(*parts.values()) - {Part.ANY}) > 1 else []
 
 
 def _parts_of_tables(tables: Sequence[Table]) -> dict[str, Part]:

@@ -31,6 +31,7 @@ _NO_CLASS_NAMES = SET_ASIDE_WORDS | {
 _PERHAPS_NO_CLASS = frozenset({
     "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new", "camera", "original", "originals",
     "review", "archive", "deleted", "discarded", "duplicates", "output", "outputs", "results", "heatmaps",
+    "photos", "pictures", "img", "imgs", "data", "dataset",
 })  # fmt: skip
 #: Names of folders for a piece of a set (`images_001`), the photos of a day or a year, or those of a camera
 #: (`100APPLE`).

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from protocol.data_report import Finding, Severity, finding
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
 from trainer_worker.layouts.layout import Part
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.part_names import PART_WORDS, stricter
 from trainer_worker.layouts.tree import Tree
 
@@ -30,6 +32,13 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
             if picture := _listed(line.strip()[:_MOST_CHARS_OF_NAME], posixpath.dirname(path), pictures):
                 parts[picture] = stricter(parts.get(picture, Part.ANY), part)
     return parts
+
+
+def unused_parts(lists: Sequence[str]) -> list[Finding]:
+    """A finding on lists that give pictures parts, but no usable split."""
+    sentence = f"The parts of a split in {some_of(lists)} are not used."
+    cure = "To use them, name all pictures in train.txt and test.txt, or move them into train/ and test/."
+    return [finding("unused_parts", Severity.WARNING, sentence, cure, lists)]
 
 
 def lists_of_parts(tree: Tree) -> list[str]:
