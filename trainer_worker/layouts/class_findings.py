@@ -47,10 +47,7 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     twice = {label: list(found.values()) for label, found in spellings.items() if len(found) > 1}
     if not twice:
         return []
-    sentence = (
-        "Folders whose names differ only in capitals, accents, or in spaces, hyphens, underscores and dots are one "
-        f"class: {some_of(sorted(twice))}."
-    )
+    sentence = f"Folders whose names are spelled in two ways are one class: {some_of(sorted(twice))}."
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
     ]
