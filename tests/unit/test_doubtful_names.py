@@ -100,7 +100,7 @@ def test_names_that_look_alike_are_named(names: tuple[str, str]) -> None:
     assert (found.code, found.severity) == ("case_twins", "warning")
     assert repr(names[0]) in found.sentence
     assert repr(names[1]) in found.sentence
-    assert "spaces, hyphens, underscores and dots" in found.sentence
+    assert "spaces, hyphens, underscores, dots and quotes" in found.sentence
 
 
 def test_signs_of_other_scripts_are_no_accents() -> None:

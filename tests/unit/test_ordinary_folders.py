@@ -19,7 +19,7 @@ def layout_of(*names: str) -> ClassLayout:
 def listed(*labels: str) -> Tree:
     """A list that gives three pictures to each label."""
     cells = [label for label in labels for _ in range(3)]
-    rows = "".join(f"{number}.jpg,{label}\n" for number, label in enumerate(cells))
+    rows = "".join(f'{number}.jpg,"{label}"\n' for number, label in enumerate(cells))
     return tree_of(pictures("", len(cells)), texts={"labels.csv": f"file,label\n{rows}"})
 
 
@@ -95,7 +95,12 @@ def test_names_that_are_no_classes_are_named(names: tuple[str, ...], named: str)
     [
         (("train", "test"), "doubtful_classes"),
         (("cat;dog", "cat;bird", "fish|dog"), "joined_classes"),
+        (("['cat', 'dog']", "['cat']"), "joined_classes"),
         (("0.5", "0.75", "1.0"), "measured_classes"),
+        (("cat", "dog", "#N/A"), "doubtful_classes"),
+        (("cat", "dog", "unsure"), "doubtful_classes"),
+        (("cat", "cat.", "dog"), "case_twins"),
+        (("cat", "'cat'", "dog"), "case_twins"),
     ],
 )
 def test_labels_that_are_no_classes_are_named(labels: tuple[str, ...], code: str) -> None:
@@ -204,6 +209,24 @@ def test_numbers_of_folds_beside_class_folders_are_no_other_classes() -> None:
     }
     with pytest.raises(TrainingError, match="give the pictures different classes"):
         recognise_classes(tree_of(CATS_AND_DOGS, texts=swapped))
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        (("train", "holdout"), "holdout"),
+        (("0", "1"), "0, 1"),
+        (("Training", "PublicTest"), "PublicTest"),
+        (("val", "test"), "are not used"),
+        (("test", "test"), "are not used"),
+    ],
+)
+def test_a_column_of_parts_that_is_no_split_is_named(parts: tuple[str, str], named: str) -> None:
+    rows = "".join(f"{number}.jpg,{'cat' if number % 2 else 'dog'},{parts[number % 4 > 1]}\n" for number in range(8))
+    layout = recognise_classes(tree_of(pictures("", 8), texts={"labels.csv": f"file,label,split\n{rows}"}))
+    (found,) = layout.findings
+    assert (found.code, found.severity) == ("unused_parts", Severity.WARNING)
+    assert named in found.sentence
 
 
 def test_a_picture_that_lists_name_in_two_parts_never_trains() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -20,9 +19,10 @@ from trainer_worker.layouts.label_tables import (
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.listed_classes import column_findings
+from trainer_worker.layouts.listed_parts import part_column, parts_of_tables, unknown_parts
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of, stricter
+from trainer_worker.layouts.part_names import part_of, parts_of, stricter
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import unused_parts
@@ -88,7 +88,7 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     """
     pictures = ListedPictures(index.paths)
     tables = tables_of(index.tree)
-    table_parts = _parts_of_tables(tables.read)
+    table_parts = parts_of_tables(tables.read)
     listed = _Listed()
     # A list that says which column holds the classes comes before one that doesn't, except where both are parts.
     for table in sorted(tables.read, key=_is_guessed):
@@ -125,6 +125,7 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     findings = (
         *_findings(index, listed, conflicting, decided),
         *listed.column_findings,
+        *(unused_parts(listed.lists) if {row.part for row in rows} <= {Part.VAL, Part.TEST} else ()),
         *tables.damage_findings(Severity.WARNING),
     )
     return ClassLayout(CLASS_LIST, rule, (), rows, findings, tuple(listed.lists))
@@ -179,25 +180,18 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
 
 def _lists_of_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[str]:
     """The lists that together divide pictures into parts to train on and to score with."""
-    table_parts = _parts_of_tables(tables)
+    table_parts = parts_of_tables(tables)
     parts: dict[str, set[Part]] = {}
     for table in tables:
         file_column = _file_column(table, pictures)
         if file_column is None:
             continue
-        column = _part_column(table, (file_column, *table.columns(LABEL_COLUMNS)))
+        column = part_column(table, (file_column, *table.columns(LABEL_COLUMNS)))
         named = [row for row in table.rows if len(pictures.find(row[file_column], table.path)) == 1]
         said = {part_of(row[column]) for row in named} if column is not None else {table_parts[table.path]}
         if named and said - {Part.ANY}:
             parts[table.path] = said
     return list(parts) if len(set().union(*parts.values()) - {Part.ANY}) > 1 else []
-
-
-def _parts_of_tables(tables: Sequence[Table]) -> dict[str, Part]:
-    """The part that the name of each table stands for, by its path; ANY for none."""
-    stems = {table.path: posixpath.splitext(name_of(table.path))[0] for table in tables}
-    parts = parts_of(stems.values())
-    return {path: parts.get(stem, Part.ANY) for path, stem in stems.items()}
 
 
 def why_lists_say_nothing(index: PictureIndex) -> str:
@@ -250,7 +244,8 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
     column = table.header[labels[0]].strip() if labels else "one column for each class"
     listed.columns += [f"the column {column}" if labels else column] if column else []
     listed.column_findings += column_findings(table, labels[0], _is_guessed(table)) if labels else []
-    part_column = _part_column(table, (file_column, *labels))
+    parts_at = part_column(table, (file_column, *labels))
+    listed.column_findings += unknown_parts(table, parts_at)
     several = 0
     for row in table.rows:
         found = pictures.find(row[file_column], table.path)
@@ -263,7 +258,7 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
             listed.without_one_class.append(found[0])
             continue
         listed.labels[found[0]].add(label)
-        said = part_of(row[part_column]) if part_column is not None else part
+        said = part_of(row[parts_at]) if parts_at is not None else part
         if said is not Part.ANY:
             listed.parts[found[0]] = stricter(listed.parts.get(found[0], Part.ANY), said)
     if one_hot and several > _MOST_WITHOUT_ONE_CLASS * len(table.rows):
@@ -277,18 +272,6 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
 def _is_guessed(table: Table) -> bool:
     """Whether a table has two columns, of which none is called label or the like: the one without files is taken."""
     return len(table.header) == 2 and not table.columns(LABEL_COLUMNS)
-
-
-def _part_column(table: Table, taken: Sequence[int]) -> int | None:
-    """The column that tells the parts of a split, by its name, or because it holds nothing but names of parts."""
-    columns = [column for column in range(len(table.header)) if column not in taken]
-    if called := [column for column in table.columns(PART_COLUMNS) if column in columns]:
-        return called[0]
-    for column in columns:
-        words = {row[column].strip().casefold() for row in table.rows}
-        if len(words) > 1 and words <= PART_WORDS.keys():
-            return column
-    return None
 
 
 def _label(row: Sequence[str], column: int | None, one_hot: Sequence[int], table: Table) -> str:

@@ -24,14 +24,15 @@ _NO_CLASS_NAMES = SET_ASIDE_WORDS | {
     "no labels", "no class", "not labeled", "not labelled", "unannotated", "undefined", "ungraded", "unclassified",
     "unlabeled data", "papierkorb", "screenshots",
     "screenshot", "camera roll", "download", "downloads", "dcim", "whatsapp images", "thumbnails", "thumbs",
-    "thumbnail", "augmented", "resized", "cropped", "nan", "null", "n/a", "na n", "?", "-",
+    "thumbnail", "augmented", "resized", "cropped", "nan", "null", "n/a", "na n", "#n/a", "<na>", "#ref!",
+    "?", "??", "???", "-", "''", '""', "tbd", "skip", "skipped", "ignore", "ignored", "unsure", "not sure", "unclear",
     "eval", "evaluation", "dev", "holdout", "hold out", "validierung",
 }  # fmt: skip
 #: Names that are a class in some sets, and in others stand for missing labels or for where pictures come from.
 _PERHAPS_NO_CLASS = frozenset({
-    "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new", "camera", "original", "originals",
-    "review", "archive", "deleted", "discarded", "duplicates", "output", "outputs", "results", "heatmaps",
-    "photos", "pictures", "img", "imgs", "data", "dataset",
+    "missing", "uncertain", "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new",
+    "camera", "original", "originals", "review", "archive", "deleted", "discarded", "duplicates", "output",
+    "outputs", "results", "heatmaps", "photos", "pictures", "img", "imgs", "data", "dataset",
 })  # fmt: skip
 #: Names of folders for a piece of a set (`images_001`), the photos of a day or a year, or those of a camera
 #: (`100APPLE`).
@@ -57,6 +58,7 @@ CURES_OF_LISTS = (
 _SEPARATORS = re.compile(r"[\s_.-]+")
 #: Not at the ends: -1 and 1 are two classes, as are A and A-.
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[\s_.-]+(?=[^\W_])")
+_QUOTED = re.compile(r"^(['\"])(.+)\1$")
 #: Accents of Latin, Greek and Cyrillic letters. The signs of other scripts make other words.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LEAST_WORD_WITH_PLURAL = 4
@@ -110,16 +112,16 @@ def alike_classes(labels: Sequence[str], how_to_join: str) -> list[Finding]:
     severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
     pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
     sentence = (
-        "Classes whose names differ only in capitals, accents, a plural s, or in spaces, hyphens, underscores and dots "
-        f"are kept apart: {pairs}."
+        "Classes whose names differ only in capitals, accents, a plural s, or in spaces, hyphens, underscores, dots "
+        f"and quotes are kept apart: {pairs}."
     )
     return [finding("case_twins", severity, sentence, f"If they are one class, {how_to_join}.")]
 
 
 def alike_form(label: str) -> str:
-    """What names that differ only in capitals, accents, and in blanks, hyphens or the like have in common."""
+    """What names that differ only in capitals, accents, quotes, and in blanks, hyphens or the like have in common."""
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", label.casefold())))
-    return _BETWEEN_WORDS.sub(" ", plain.strip())
+    return _BETWEEN_WORDS.sub(" ", _QUOTED.sub(r"\2", plain.strip().rstrip(".") or plain.strip()))
 
 
 def _words_of(label: str) -> str:

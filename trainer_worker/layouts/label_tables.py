@@ -26,7 +26,7 @@ LABEL_COLUMNS = (
     *("target", "targets", "species", "breed", "choice", "diagnosis", "dx", "findinglabels"),
     *("classid", "labelid", "categoryid"),
 )
-PART_COLUMNS = ("split", "subset", "set", "dataset", "part", "partition")
+PART_COLUMNS = ("split", "subset", "set", "dataset", "part", "partition", "usage")
 BOX_COLUMNS = frozenset({"xmin", "ymin", "xmax", "ymax", "bbox", "boundingbox"})
 DELIMITERS = ",;\t|"
 _ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "": 0}

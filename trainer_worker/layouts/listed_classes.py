@@ -15,7 +15,7 @@ from trainer_worker.layouts.name_lists import some_of
 #: What people write between several classes of one picture.
 _JOINTS = re.compile(r"\s*[,;|&+/]\s*")
 #: Those of them that are part of no name.
-_SURE_JOINTS = re.compile(r"[;|]")
+_SURE_JOINTS = re.compile(r"[;|]|^\[.*\]$")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 #: A guessed column with more different numbers than this looks like measurements.
 _MOST_NUMBERED_CLASSES = 2
@@ -92,5 +92,5 @@ def joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
 
 def _is_joined(label: str, labels: Set[str]) -> bool:
     """Whether a label seems to name several classes: signs that no name holds join it, or a piece is a label itself."""
-    pieces = list(filter(None, _JOINTS.split(label)))
+    pieces = [piece for each in _JOINTS.split(label) if (piece := each.strip("[]'\" "))]
     return len(pieces) > 1 and (bool(_SURE_JOINTS.search(label)) or not labels.isdisjoint(pieces))

@@ -37,7 +37,8 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
 def unused_parts(lists: Sequence[str]) -> list[Finding]:
     """A finding on lists that give pictures parts, but no usable split."""
     sentence = f"The parts of a split in {some_of(lists)} are not used."
-    cure = "To use them, name all pictures in train.txt and test.txt, or move them into train/ and test/."
+    cure = "A split needs a part to train on, called train, and one that scores, called test or valid. "
+    cure += "Beside class folders, name the pictures in train.txt and test.txt, or move them into train/ and test/."
     return [finding("unused_parts", Severity.WARNING, sentence, cure, lists)]
 
 
