@@ -17,7 +17,7 @@ from protocol.text import printable
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_folders, some_of
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
@@ -91,10 +91,9 @@ def _joined_folders(inside: Mapping[str, Sequence[str]]) -> list[Finding]:
 
 def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
     """The folders in a class folder; those in its parts (`cat/train/`, `cat/test/`) count as if the parts were not."""
-    found: list[str] = []
-    for sub in index.folders(folder):
-        found += [sub] if part_of(name_of(sub)) is Part.ANY else index.folders(sub)
-    return found
+    subs = index.folders(folder)
+    parts = parts_of(map(name_of, subs))
+    return [inner for sub in subs for inner in (index.folders(sub) if name_of(sub) in parts else [sub])]
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
