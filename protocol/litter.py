@@ -24,6 +24,7 @@ ARCHIVE_SUFFIXES = frozenset(
     {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".lzma"}
 )
 FILM_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".3gp", ".wmv", ".mts", ".mpg"})
+DOCUMENT_SUFFIXES = frozenset({".pdf", ".doc", ".docx", ".ppt", ".pptx"})
 #: Kinds of files that people take for pictures, and what to do with them. They are skipped, and named.
 NO_PICTURES_BUT_LIKE_THEM = {
     ".svg": "it is an SVG drawing; export it as PNG",

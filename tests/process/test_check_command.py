@@ -32,7 +32,7 @@ def test_a_folder_that_a_training_would_refuse_is_a_failure_of_the_command(tmp_p
     done = check(tmp_path)
 
     assert done.returncode == 1
-    assert "error Classification needs at least 2 class folders" in done.stdout
+    assert "error Classification needs at least 2 classes" in done.stdout
     assert "    images/rose/bad.png" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-1] == "A training would fail; see the errors."
 

@@ -89,8 +89,8 @@ def test_a_label_may_hold_a_comma(tmp_path: Path) -> None:
         ("daisy,0\ndaisy,1", "'daisy' twice"),
         ("daisy,0\nroses,2", "missing: 1"),
         ("daisy,1\nroses,2", "missing: 0"),
-        ("daisy,0\nroses,1\ntulips,2", "lists tulips, but there is no such class folder"),
-        ("daisy,0", "does not list the class folder(s) roses"),
+        ("daisy,0\nroses,1\ntulips,2", "lists tulips, but there is no such class with images"),
+        ("daisy,0", "does not list roses, which is a class"),
         ("daisy,zero\nroses,1", "'daisy,zero' in line 2"),
         ("daisy,-1\nroses,1", "'daisy,-1' in line 2"),
         ("", "lists no labels"),
@@ -184,3 +184,33 @@ def test_what_the_callers_split_does_is_said_of_readable_pictures(tmp_path: Path
     said = {found.code: found.sentence for found in keep_trainable(folders, unreadable).findings}
     assert "6 pictures train the model and 1 (test) score it" in said["callers_split"]
     assert "roses" in said["class_missing_in_test"]
+
+
+def test_a_part_whose_only_class_is_left_out_is_not_called_unreadable(tmp_path: Path) -> None:
+    _folders(tmp_path / "train", daisy=3, roses=1, tulips=3)
+    _folders(tmp_path / "test", roses=2)
+    folders = scan_class_folders(UserFiles.at(tmp_path))
+    damaged = [row for row, path in enumerate(folders.files) if path.is_relative_to(tmp_path / "train/roses")]
+    kept = keep_trainable(folders, {row: UnreadableImageError(folders.files[row], "it is damaged") for row in damaged})
+    said = {found.code: found.sentence for found in kept.findings}
+    assert kept.labels == ("daisy", "tulips")
+    assert said.keys() == {"class_left_out", "scoring_part_left_out"}
+    assert "some of the other pictures are held out" in said["scoring_part_left_out"]
+
+
+@pytest.mark.parametrize("name", ["unknown", "Tulips", "tulips (1)"])
+def test_nothing_is_said_of_the_name_of_a_class_that_is_left_out(tmp_path: Path, name: str) -> None:
+    _folders(tmp_path, **{"daisy": 2, "tulips": 2, name: 1})
+    folders = scan_class_folders(UserFiles.at(tmp_path))
+    assert {found.code for found in folders.findings} & {"doubtful_classes", "case_twins"}
+    assert {found.code for found in keep_trainable(folders, {}).findings} == {"class_left_out"}
+
+
+def test_nothing_is_said_of_a_joined_label_that_is_left_out(tmp_path: Path) -> None:
+    _folders(tmp_path, photos=6)
+    labels = ["cat", "cat", "dog", "dog", "dog", "cat,dog"]
+    rows = "".join(f'{number}.jpg,"{label}"\n' for number, label in enumerate(labels))
+    (tmp_path / "labels.csv").write_text(f"file,label\n{rows}", encoding="utf-8")
+    folders = scan_class_folders(UserFiles.at(tmp_path))
+    assert [found.code for found in folders.findings] == ["joined_classes"]
+    assert [found.code for found in keep_trainable(folders, {}).findings] == ["class_left_out"]

@@ -326,7 +326,7 @@ def test_files_that_were_never_transferred_whole_are_named() -> None:
 def test_folders_called_like_pieces_of_a_set_are_named(names: tuple[str, str]) -> None:
     (found,) = recognise_classes(tree_of(*map(pictures, names))).findings
     assert (found.code, found.severity) == ("doubtful_classes", Severity.WARNING)
-    assert "pieces of a set, days or cameras" in found.sentence
+    assert "pieces of a set, days, months, years or cameras" in found.sentence
     assert not recognise_classes(tree_of(*map(pictures, (names[0], "cat")))).findings
 
 

@@ -23,27 +23,27 @@ def rows(header: str, line: str, count: int = 6) -> str:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "said"),
     [
-        rows("image,label", "{n}.jpg,{kind}"),
-        rows("\ufefffile;class", "{n}.jpg;{kind}"),
-        rows("filename\tcategory", "{n}.jpg\t{kind}"),
-        rows("path|target", "train/{n}.jpg|{kind}"),
-        rows("id,breed", "{n},{kind}"),
-        rows("image_id, Label, width", "{n}, {kind}, 5"),
-        rows('"File Name","Class Name","class id"', '"{n}.jpg","{kind}","7"'),
-        rows("id,file,label", "99{n},./{n}.jpg,{kind}"),
-        rows("picture,what", "C:\\photos\\{n}.jpg,{kind}"),
-        rows("", "{n}.jpg,{kind}").lstrip("\n"),
+        (rows("image,label", "{n}.jpg,{kind}"), set()),
+        (rows("\ufefffile;class", "{n}.jpg;{kind}"), set()),
+        (rows("filename\tcategory", "{n}.jpg\t{kind}"), set()),
+        (rows("path|target", "train/{n}.jpg|{kind}"), set()),
+        (rows("id,breed", "{n},{kind}"), set()),
+        (rows("image_id, Label, width", "{n}, {kind}, 5"), set()),
+        (rows('"File Name","Class Name","class id"', '"{n}.jpg","{kind}","7"'), set()),
+        (rows("id,file,label", "99{n},./{n}.jpg,{kind}"), set()),
+        (rows("picture,what", "C:\\photos\\{n}.jpg,{kind}"), {"guessed_column"}),
+        (rows("", "{n}.jpg,{kind}").lstrip("\n"), set()),
     ],
 )
-def test_a_list_gives_the_classes(text: str) -> None:
+def test_a_list_gives_the_classes(text: str, said: set[str]) -> None:
     for around in ("train", "", "images"):
         layout = recognise_classes(tree_of(pictures(around, 6), texts={"labels.csv": text}))
         assert counts(layout) == {"cat": 3, "dog": 3}
         assert layout.name == "class_list"
         assert "labels.csv" in layout.rule
-        assert codes(layout) <= {"guessed_column"}
+        assert codes(layout) == said
 
 
 def test_one_column_a_class() -> None:

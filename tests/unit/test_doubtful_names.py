@@ -33,6 +33,11 @@ def test_a_name_that_may_be_a_class_is_no_warning(name: str) -> None:
     assert name in found.sentence
 
 
+def test_folders_of_a_class_that_only_scores_are_not_called_a_class() -> None:
+    names = ("train/cat", "train/dog", "test/cat", "test/dog", "test/unknown/a", "test/unknown/b", "test/cat (1)")
+    assert codes(layout_of(*names)) == {"callers_split", "class_missing_in_train"}
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -54,8 +59,24 @@ def test_versions_of_a_class_are_named(name: str) -> None:
     assert name in found.sentence
 
 
-def test_names_that_only_resemble_a_version_are_fine() -> None:
-    assert not layout_of("rose", "tulip", "old oak", "rosette", "b2", "b12", "type 1", "type 2").findings
+@pytest.mark.parametrize(("original", "copy"), [("old oak", "old oak (1)"), ("a  b", "a b (1)"), ("100", "100 (1)")])
+def test_copies_of_names_with_several_words_or_numbers_are_named(original: str, copy: str) -> None:
+    (found,) = layout_of("rose", original, copy).findings
+    assert (found.code, found.severity) == ("doubtful_classes", "warning")
+    assert found.sentence.endswith(f": {copy}.")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("rose", "tulip", "old oak", "rosette", "b2", "b12", "type 1", "type 2"),
+        ("1000", "2000", "200", "100"),
+        ("person1", "person10", "person100", "person_1_1", "person_1"),
+        ("class 100", "class 1000", "class 1001"),
+    ],
+)
+def test_names_that_only_resemble_a_version_are_fine(names: tuple[str, ...]) -> None:
+    assert not layout_of(*names).findings
 
 
 @pytest.mark.parametrize(
@@ -68,14 +89,18 @@ def test_names_that_only_resemble_a_version_are_fine() -> None:
 def test_years_are_named(names: tuple[str, str]) -> None:
     (found,) = layout_of(*names).findings
     assert (found.code, found.severity) == ("doubtful_classes", "warning")
+    assert "months, years or cameras" in found.sentence
 
 
-@pytest.mark.parametrize("names", [("café", "cafe"), ("red_rose", "Red-Rose"), ("rose", "roses")])
+@pytest.mark.parametrize(
+    "names", [("café", "cafe"), ("red_rose", "Red-Rose"), ("no.1", "no 1"), ("a b", "a  b"), ("rose", "roses")]
+)
 def test_names_that_look_alike_are_named(names: tuple[str, str]) -> None:
     (found,) = layout_of(*names, "oak").findings
     assert (found.code, found.severity) == ("case_twins", "warning")
     assert repr(names[0]) in found.sentence
     assert repr(names[1]) in found.sentence
+    assert "spaces, hyphens, underscores, dots and quotes" in found.sentence
 
 
 def test_signs_of_other_scripts_are_no_accents() -> None:
@@ -85,7 +110,9 @@ def test_signs_of_other_scripts_are_no_accents() -> None:
 def test_the_parts_of_a_split_may_separate_words_differently() -> None:
     layout = layout_of("train/red_rose", "train/tulip", "test/Red Rose", "test/tulip")
     assert layout.labels == ("red_rose", "tulip")
-    assert codes(layout) == {"callers_split", "same_name_twice"}
+    found = {finding.code: finding.sentence for finding in layout.findings}
+    assert found.keys() == {"callers_split", "same_name_twice"}
+    assert found["same_name_twice"] == "Folders whose names are spelled in two ways are one class: red_rose."
 
 
 def test_signs_at_the_ends_tell_classes_apart() -> None:

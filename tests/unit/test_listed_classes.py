@@ -26,13 +26,22 @@ def findings_of(header: str, cells: list[str], name: str = "labels.csv") -> tupl
         (["cat", "dog", "nan"], "doubtful_classes", "warning", "nan"),
         (["cat", "dog", "?"], "doubtful_classes", "warning", "?"),
         (["cat", "dog", "unlabeled"], "doubtful_classes", "warning", "unlabeled"),
+        (["2023", "2024"], "doubtful_classes", "warning", "days, months, years or cameras"),
     ],
 )
 def test_labels_that_may_be_mistakes_are_named(labels: list[str], code: str, severity: str, named: str) -> None:
     (found,) = findings_of("file,label", labels)
     assert (found.code, found.severity) == (code, severity)
     assert named in found.sentence
-    assert "folder" not in found.cure  # there are none
+    assert "folder" not in f"{found.sentence} {found.cure}"  # there are none
+
+
+def test_labels_that_only_score_are_not_called_classes() -> None:
+    cells = ["cat,train", "dog,train", "cat,test", "dog,test", "unknown,test", "cat+dog,test"]
+    assert {found.code for found in findings_of("file,label,split", cells)} == {
+        "callers_split",
+        "class_missing_in_train",
+    }
 
 
 def test_of_several_columns_of_classes_the_one_that_is_used_is_named() -> None:
@@ -60,6 +69,22 @@ def test_a_table_of_attributes_is_explained() -> None:
         TrainingError, match=r"each of its 3 columns of -1 and 1 .* keep the column of the files and one"
     ):
         findings_of("image_id,Male,Smiling,Young", ["-1,1,1", "1,1,-1", "-1,-1,1"], "list_attr_celeba.csv")
+
+
+def test_columns_of_ones_are_no_attributes() -> None:
+    with pytest.raises(TrainingError, match="none of its columns is called label or class") as error:
+        findings_of("image_id,width,count,version", ["640,1,1"])
+    assert "-1" not in error.value.error
+
+
+def test_beside_class_folders_attributes_need_no_cure() -> None:
+    rows = "".join(f"{kind}/{n}.jpg,-1,{(-1) ** n}\n" for kind in ("cat", "dog") for n in range(3))
+    texts = {"list_attr.csv": f"image_id,Male,Young\n{rows}"}
+    layout = recognise_classes(tree_of(pictures("cat"), pictures("dog"), texts=texts))
+    (found,) = [each for each in layout.findings if each.code == "unused_list"]
+    assert (found.severity, found.cure) == ("info", "")
+    assert "2 columns of -1 and 1" in found.sentence
+    assert "label" not in found.sentence
 
 
 def test_a_list_that_is_not_read_is_named_beside_a_single_folder() -> None:

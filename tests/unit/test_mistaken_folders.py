@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -17,9 +18,9 @@ CATS_AND_DOGS = [*pictures("cat"), *pictures("dog")]
 @pytest.mark.parametrize(
     ("train", "other", "cure"),
     [
-        ("train", "eval", "Call eval test or valid"),
-        ("training", "validierung", "Call validierung test or valid"),
-        ("trian", "test", "Call trian train"),
+        ("train", "eval", "call eval test or valid"),
+        ("training", "validierung", "call validierung test or valid"),
+        ("trian", "test", "call trian train"),
     ],
 )
 def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str, cure: str) -> None:
@@ -27,6 +28,18 @@ def test_parts_of_an_unknown_name_are_no_classes(train: str, other: str, cure: s
     with pytest.raises(TrainingError, match=rf"such as cat, dog, .* {cure}") as error:
         recognise_classes(tree_of(*map(pictures, folders)))
     assert error.value.code == "layout_unclear"
+
+
+@pytest.mark.parametrize("vehicle", ["train", "train_2", "TEST"])
+def test_classes_called_like_a_part_train_after_either_cure(vehicle: str) -> None:
+    inside = ("front", "rear")
+    with pytest.raises(TrainingError, match=r"give \S+ another name, such as \S+, or put") as error:
+        recognise_classes(tree_of(*(pictures(f"{kind}/{side}") for kind in (vehicle, "bus") for side in inside)))
+    new = re.search(r"such as (\w+), or put the pictures directly into them", error.value.error)
+    assert new is not None
+    renamed = tree_of(*(pictures(f"{kind}/{side}") for kind in (new[1], "bus") for side in inside))
+    assert counts(recognise_classes(renamed)) == {"bus": 6, new[1]: 6}
+    assert counts(recognise_classes(tree_of(pictures(vehicle), pictures("bus")))) == {"bus": 3, vehicle: 3}
 
 
 @pytest.mark.parametrize("part", ["flowers-20260101T101010Z-00{}", "flowers-20260101T101010Z-1-00{}"])
@@ -75,10 +88,11 @@ def test_left_sides_and_colours_are_no_masks() -> None:
 
 
 @pytest.mark.parametrize("name", ["{}.jpg - Shortcut.lnk", "MVI_{}.MOV", ".{}.jpg.icloud"])
-def test_a_class_of_files_that_are_no_pictures_is_named(name: str) -> None:
+def test_a_folder_of_files_that_are_no_pictures_is_named(name: str) -> None:
     layout = recognise_classes(tree_of(CATS_AND_DOGS, pictures("bird", 3, name)))
     (found,) = [each for each in layout.findings if each.code == "empty_classes"]
-    assert "bird" in found.sentence
+    assert found.sentence == "Folders without pictures are no classes: bird."
+    assert found.cure.startswith("If they are meant as classes")
     assert "empty_classes" not in codes(recognise_classes(tree_of(CATS_AND_DOGS, ["notes/manual.pdf"])))
 
 
@@ -86,6 +100,7 @@ def test_shortcuts_are_named() -> None:
     layout = recognise_classes(tree_of(CATS_AND_DOGS, pictures("cat", 2, "more{}.lnk")))
     (found,) = layout.findings
     assert (found.code, found.severity, found.count) == ("shortcuts", "warning", 2)
+    assert found.cure.startswith("If they lead to pictures")
     assert "an alias of a Mac" in kind_of(b"book\0\0\0\0mark\0\0\0\0", "cat alias")
 
 

@@ -20,7 +20,9 @@ from protocol.errors import TrainingError
 from protocol.litter import NO_PICTURES_BUT_LIKE_THEM, suffix_of
 from trainer_worker.layouts.class_findings import taken_for_pictures
 from trainer_worker.layouts.class_folders import recognise_classes
-from trainer_worker.layouts.layout import ClassLayout, Part
+from trainer_worker.layouts.class_lists import CLASS_LIST
+from trainer_worker.layouts.label_findings import LABEL_CODES, labels_of_folders, labels_of_list
+from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
 from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.layouts.split_findings import SPLIT_CODES, lost_part_findings, split_findings
 from trainer_worker.layouts.tree import Tree, walk
@@ -177,16 +179,23 @@ def keep_trainable(folders: ClassFolders, unreadable: Mapping[int, UnreadableIma
         classes=np.array([new_index[folders.classes[row]] for row in rows], dtype=np.int64),
         parts=folders.parts[rows],
     )
-    said = [found for found in folders.findings if found.code not in SPLIT_CODES]
-    return replace(trainable, findings=(*said, *dropped, *_about_split(folders, trainable)))
+    said = [found for found in folders.findings if found.code not in SPLIT_CODES | LABEL_CODES]
+    lost = lost_part_findings(*map(_parts_in, (folders.parts, folders.parts[readable], trainable.parts)))
+    return replace(trainable, findings=(*said, *dropped, *lost, *_about_the_rest(trainable)))
 
 
-def _about_split(before: ClassFolders, after: ClassFolders) -> list[Finding]:
-    """What is true of the caller's own split once unreadable pictures and small classes are left out."""
-    parts = [_PARTS[number] for number in after.parts.tolist()]
-    labels = [after.labels[number] for number in after.classes.tolist()]
-    lost = lost_part_findings({_PARTS[number] for number in before.parts.tolist()}, set(parts))
-    return [*lost, *split_findings(list(zip(labels, parts, strict=True)), after.labels)]
+def _parts_in(numbers: np.ndarray) -> set[Part]:
+    return {_PARTS[number] for number in np.unique(numbers).tolist()}
+
+
+def _about_the_rest(kept: ClassFolders) -> list[Finding]:
+    """What is true of the caller's own split and of the labels once pictures and classes are left out."""
+    parts = [_PARTS[number] for number in kept.parts.tolist()]
+    labels = [kept.labels[number] for number in kept.classes.tolist()]
+    found = split_findings(list(zip(labels, parts, strict=True)), kept.labels)
+    if kept.layout[0] != CLASS_LIST:
+        return [*found, *labels_of_folders(kept.labels)]
+    return [*found, *labels_of_list([LabelledFile(kept.name_of(row), label) for row, label in enumerate(labels)])]
 
 
 def _left_out(label: str, number: int, trains: bool) -> Finding:
@@ -195,14 +204,14 @@ def _left_out(label: str, number: int, trains: bool) -> Finding:
         f"{MIN_IMAGES_PER_CLASS} are needed{'' if trains else ', one of them to train on'}. The indexes of the classes "
         "after it moved down."
     )
-    return finding("class_left_out", Severity.WARNING, sentence, "Add images to it, or delete its folder.")
+    return finding("class_left_out", Severity.WARNING, sentence, "Add images of it.")
 
 
 def _too_few(folders: ClassFolders, numbers: np.ndarray, unreadable: Sequence[UnreadableImageError]) -> str:
     """The counted pictures are not called readable, because perhaps only their names or headers were looked at."""
     counts = ", ".join(f"{label}: {number}" for label, number in zip(folders.labels, numbers, strict=True))
     text = (
-        f"Classification needs at least {MIN_CLASSES} class folders with {MIN_IMAGES_PER_CLASS} readable images each; "
+        f"Classification needs at least {MIN_CLASSES} classes with {MIN_IMAGES_PER_CLASS} readable images each; "
         f"here are {counts}"
     )
     text += ", without those that can't be read." if unreadable else "."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.litter import (
@@ -14,13 +14,15 @@ from protocol.litter import (
     suffix_of,
 )
 from protocol.text import printable
-from trainer_worker.layouts.doubtful_names import CURES_OF_FOLDERS, doubtful_names
+from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.layout import Part
-from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import part_of
+from trainer_worker.layouts.name_lists import some_folders, some_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, parts_of
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
+#: Folders of these names inside of a class hold pictures that were sorted out, or are not sorted yet.
+_OF_NO_CLASS = SET_ASIDE_WORDS | {"unsorted", "to sort", "backup", "rejected", "discarded", "deleted", "trash", "wrong"}
 #: Endings that programs give to files while they are being transferred, and to those that are still in a cloud.
 _UNFINISHED_SUFFIXES = frozenset(
     {".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ONLY_IN_CLOUD_SUFFIX}
@@ -28,15 +30,14 @@ _UNFINISHED_SUFFIXES = frozenset(
 
 
 def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Two spellings of one name, folders inside of classes, and names that don't sound like a class.
+    """Two spellings of one name, and folders inside of classes.
 
-    classes: (label, folder, part) of each class folder.
+    classes: (label, folder, part) of each class folder whose class has pictures to train on.
     """
-    return [
-        *_spelled_twice(classes),
-        *_folders_inside(index, classes),
-        *doubtful_names({label for label, _, _ in classes}, CURES_OF_FOLDERS),
-    ]
+    inside = {folder: _inner_folders(index, folder) for _, folder, _ in classes}
+    joined = {folder: subs for folder, subs in inside.items() if len(subs) > 1 and not index.loose(folder)}
+    other = {folder: subs for folder, subs in inside.items() if folder not in joined}
+    return [*_spelled_twice(classes), *_joined_folders(joined), *_strangers(classes, other)]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
@@ -46,18 +47,30 @@ def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     twice = {label: list(found.values()) for label, found in spellings.items() if len(found) > 1}
     if not twice:
         return []
-    sentence = (
-        f"Folders whose names differ only in capitals, spaces or accents are one class: {some_of(sorted(twice))}."
-    )
+    sentence = f"Folders whose names are spelled in two ways are one class: {some_of(sorted(twice))}."
     return [
         finding("same_name_twice", Severity.INFO, sentence, "", [path for found in twice.values() for path in found])
     ]
 
 
-def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
-    """Folders that a class consists of may be the classes that are really meant."""
-    inside = {folder: _inner_folders(index, folder) for _, folder, _ in classes if not index.loose(folder)}
-    inside = {folder: subs for folder, subs in inside.items() if len(subs) > 1}
+def _strangers(classes: Sequence[tuple[str, str, Part]], inside: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Folders inside of a class that are called like another class, or like pictures of none."""
+    known = {alike_form(label) for label, _, _ in classes} | _OF_NO_CLASS
+    strangers = [
+        sub
+        for label, folder, _ in classes
+        for sub in inside.get(folder, ())
+        if alike_form(name_of(sub)) in known - {alike_form(label)}
+    ]
+    if not strangers:
+        return []
+    sentence = f"The pictures in {some_folders(strangers)} belong to the class around them, despite their name."
+    cure = "If they don't show that class, move them into the folder of their class, or out of the project."
+    return [finding("doubtful_subfolders", Severity.WARNING, sentence, cure, strangers)]
+
+
+def _joined_folders(inside: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Folders that a class consists of may be the classes that are really meant. inside: these, by their class."""
     if not inside:
         return []
     times = Counter(name for subs in inside.values() for name in {name_of(sub) for sub in subs})
@@ -78,10 +91,9 @@ def _folders_inside(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
 
 def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
     """The folders in a class folder; those in its parts (`cat/train/`, `cat/test/`) count as if the parts were not."""
-    found: list[str] = []
-    for sub in index.folders(folder):
-        found += [sub] if part_of(name_of(sub)) is Part.ANY else index.folders(sub)
-    return found
+    subs = index.folders(folder)
+    parts = parts_of(map(name_of, subs))
+    return [inner for sub in subs for inner in (index.folders(sub) if name_of(sub) in parts else [sub])]
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
@@ -120,7 +132,7 @@ def other_file_findings(index: PictureIndex, used: Sequence[str], label_files: S
     findings += unfinished_findings(others)
     if shortcuts:
         sentence = f"Shortcuts are not followed, because they hold no picture themselves: {len(shortcuts)}."
-        cure = "Put the pictures that they lead to into the folders of their classes."
+        cure = "If they lead to pictures, put these into the folders of their classes."
         findings.append(finding("shortcuts", Severity.WARNING, sentence, cure, shortcuts))
     if like_pictures:
         sentence = f"Drawings, documents, films and arrays among the pictures are not used: {len(like_pictures)}."

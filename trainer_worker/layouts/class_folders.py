@@ -13,8 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from protocol.errors import TrainingError
-from protocol.litter import FILM_SUFFIXES, ONLY_IN_CLOUD_SUFFIX, SHORTCUT_SUFFIXES, suffix_of
+from protocol.data_report import Finding
+from protocol.litter import (
+    DOCUMENT_SUFFIXES,
+    NO_PICTURES_BUT_LIKE_THEM,
+    ONLY_IN_CLOUD_SUFFIX,
+    SHORTCUT_SUFFIXES,
+    suffix_of,
+)
 from protocol.text import as_utf8, printable
 from trainer_worker.layouts.annotation_files import AnnotationFiles, PictureNames
 from trainer_worker.layouts.class_findings import folder_findings
@@ -24,17 +30,20 @@ from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.masks_as_classes import refuse_masks_as_classes
-from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.layouts.masks_as_classes import like_masks, refuse_masks_as_classes
+from trainer_worker.layouts.name_lists import some_folders, some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, is_part_of_download, part_of, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
+from trainer_worker.layouts.parts_as_classes import layout_unclear, parts_inside, refuse_parts_as_classes
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
-from trainer_worker.layouts.split_lists import lists_of_parts, split_lists
+from trainer_worker.layouts.split_lists import lists_of_parts, split_lists, unused_parts
 from trainer_worker.layouts.tree import Tree, comparable
 from trainer_worker.layouts.unlabelled_pictures import labels_in_names, no_class_folders
 
 IMAGES = "images"
+#: Fewer documents in a folder are no scans.
+_LEAST_SCANS = 3
 #: Lists of the parts of a split count if they name at least this share of the pictures.
 _LEAST_LISTED = 0.5
 
@@ -91,30 +100,44 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index) or (labels_not_read(tree) and not corrections.decided):
             raise no_class_folders(index)
-    refuse_masks_as_classes(index, [folder for _, folder, _ in found.classes])
+    class_folders = [folder for _, folder, _ in found.classes]
+    refuse_masks_as_classes(index, class_folders)
     rows = tuple(
         LabelledFile(path, label, _part(part, path, folder, found.name))
         for label, folder, part in found.classes
         for path in index.all_below(folder)
     )
-    rule, lists = found.rule, list[str]()
+    rule, lists, about_split = found.rule, list[str](), list[Finding]()
     if all(row.part is Part.ANY for row in rows):
-        rows, lists = _split_by_lists(index, rows)
+        rows, lists, about_split = _split_by_lists(index, rows)
         rule += f" The split is that of {some_of(lists)}." if lists else ""
-    findings = (*folder_findings(index, found.classes), *findings_about_lists(index, rows))
+    trained = {row.label for row in rows if row.part in (Part.ANY, Part.TRAIN)}
+    trained_classes = [each for each in found.classes if each[0] in trained]
+    findings = (
+        *folder_findings(index, trained_classes),
+        *like_masks(index, class_folders),
+        *about_split,
+        *findings_about_lists(index, rows),
+    )
     empty = {comparable(name_of(folder)): folder for root in found.roots for folder in _empty_classes(index, root)}
     layout = ClassLayout(found.name, rule, (), rows, findings, tuple(lists))
     return completed(index, layout, found.roots, empty, corrections)
 
 
-def _split_by_lists(index: PictureIndex, rows: tuple[LabelledFile, ...]) -> tuple[tuple[LabelledFile, ...], list[str]]:
-    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, and these lists."""
+def _split_by_lists(
+    index: PictureIndex, rows: tuple[LabelledFile, ...]
+) -> tuple[tuple[LabelledFile, ...], list[str], list[Finding]]:
+    """The rows with the parts that lists such as `train.txt` and `test.txt` give them, these lists, and findings.
+
+    Without a usable split the rows stay as they are, and there are no lists.
+    """
     paths = [row.path for row in rows]
     parts = split_lists(AnnotationFiles(index.tree), lambda: PictureNames(paths))
+    lists = lists_of_parts(index.tree)
     if len(parts) < _LEAST_LISTED * len(rows) or not {Part.TRAIN} < set(parts.values()):
-        return rows, []
-    listed = tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows)
-    return listed, lists_of_parts(index.tree)
+        all_train = len(parts) == len(rows) and set(parts.values()) == {Part.TRAIN}
+        return rows, [], unused_parts(lists) if parts and not all_train else []
+    return tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows), lists, []
 
 
 def _part(part: Part, path: str, folder: str, name: str) -> Part:
@@ -144,8 +167,8 @@ def _root(index: PictureIndex, start: str) -> str:
 def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[str]) -> None:
     """Raise layout_unclear for other folders with pictures beside images/: they may be classes or not."""
     if len(images) > 1:
-        raise _unclear(
-            f"Class folders lie in {_named(images)}, so it is unclear which of them are meant.",
+        raise layout_unclear(
+            f"Class folders lie in {some_folders(images)}, so it is unclear which of them are meant.",
             "Put all class folders into one of them.",
         )
     unclear = [
@@ -153,7 +176,7 @@ def _refuse_beside(index: PictureIndex, images: Sequence[str], others: Sequence[
     ]
     if unclear:
         counts = some_of([f"{folder}/ ({index.below[folder]} pictures)" for folder in unclear])
-        raise _unclear(
+        raise layout_unclear(
             f"Class folders lie in {printable(images[0])}/, and beside it {counts}: it is unclear whether "
             f"{'that is a class' if len(unclear) == 1 else 'those are classes'} as well.",
             f"Move {'it' if len(unclear) == 1 else 'them'} into {printable(images[0])}/, or out of the project.",
@@ -191,13 +214,13 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
     unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
     if unclear:
-        raise _unclear(
-            f"{_named(list(parts))} are the parts of a split, and {_named(unclear)} lies beside them with pictures: it "
-            "is unclear what that stands for.",
+        raise layout_unclear(
+            f"{some_folders(list(parts))} are the parts of a split, and {some_folders(unclear)} lies beside them with "
+            "pictures: it is unclear what that stands for.",
             "If it is a part as well, call it train, valid or test. Else move it into the parts as a class, or out of "
             "the project.",
         )
-    rule = f"Found class folders below {_named(list(parts))}. {_what_scores({part for _, _, part in classes})}"
+    rule = f"Found class folders below {some_folders(list(parts))}. {_what_scores({part for _, _, part in classes})}"
     return _Found("class_folders_split", rule, tuple(roots.values()), classes)
 
 
@@ -208,7 +231,7 @@ def _refuse_other_classes(classes: Sequence[tuple[str, str, Part]], trained: Set
     """
     scored = {label for label, _, part in classes if part is not Part.TRAIN}
     if len(scored) > 1 and not scored & trained:
-        raise _unclear(
+        raise layout_unclear(
             f"No class of the part that trains ({some_of(sorted(trained), most=3)}) is in the parts that score "
             f"({some_of(sorted(scored), most=3)}).",
             "Give the folder of a class the same name in all parts.",
@@ -248,20 +271,14 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     if len(folders) > 1:  # here images/ holds loose pictures only
         folders = [folder for folder in folders if name_of(folder).casefold() != IMAGES]
     _refuse_copies_by_link(index, pools, folders)
-    _refuse_parts_without_training(index, folders)
     if not folders or (len(folders) == 1 and _says_nothing(name_of(folders[0]))):
         return None
-    _refuse_unknown_parts(index, folders)
-    _refuse_parts_of_download(folders)
+    refuse_parts_as_classes(index, folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
-    inside = [parts_of(map(name_of, index.folders(folder))) for folder in folders]
-    complete = [
-        bool(parts) and len(parts) == len(index.folders(folder)) and not index.loose(folder)
-        for parts, folder in zip(inside, folders, strict=True)
-    ]
-    if all(complete) and len(folders) > 1:
-        scores = "test" if any(Part.TEST in parts.values() for parts in inside) else "valid"
+    inside = parts_inside(index, folders)
+    if inside:
+        scores = "test" if Part.TEST in inside else "valid"
         rule = f"Found class folders in {where}, each with its own split: {scores} is there to score the model."
         return _Found("class_folders_split", rule, (root,), classes)
     return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
@@ -275,7 +292,7 @@ def _labelled(folders: Iterable[tuple[str, Part]]) -> tuple[tuple[str, str, Part
         name = comparable(name_of(folder))
         label = name if as_utf8(name) == name else printable(name)
         if names.setdefault(label, name) != name:
-            raise _unclear(f"Two class folders would both be shown as {label}.", "Rename one of them.")
+            raise layout_unclear(f"Two class folders would both be shown as {label}.", "Rename one of them.")
         classes.append((label, folder, part))
     return tuple(classes)
 
@@ -297,60 +314,18 @@ def _refuse_copies_by_link(index: PictureIndex, pools: Sequence[str], folders: S
             if any(index.tree.linked.get(path) in inside for path in index.all_below(folder))
         ]
         if len(users) < 2:
-            raise _unclear(
-                f"{_named([pool, *users])} hold the same pictures by links, and it is unclear which one is the class.",
+            raise layout_unclear(
+                f"{some_folders([pool, *users])} hold the same pictures by links, and it is unclear which one is the "
+                "class.",
                 "Delete one of them.",
             )
 
 
-def _refuse_parts_without_training(index: PictureIndex, folders: Sequence[str]) -> None:
-    """`val/` beside `test/`, with class folders in both, are no classes."""
-    parts = {part_of(name_of(folder)) for folder in folders if index.folders(folder) and not index.loose(folder)}
-    if len(folders) > 1 and len(parts) > 1 and Part.ANY not in parts and all(map(index.folders, folders)):
-        raise _unclear(
-            f"{_named(folders)} are parts of a split, but none of them is there to train on.",
-            "Name the folder with the pictures to train on train/.",
-        )
-
-
-def _refuse_unknown_parts(index: PictureIndex, folders: Sequence[str]) -> None:
-    """`train/` beside `eval/`, with folders of the same names in both, are no classes."""
-    around = [
-        folder
-        for folder in folders
-        if index.folders(folder)
-        and not index.loose(folder)
-        and name_of(folder).casefold().strip(" _-.()0123456789") not in SET_ASIDE_WORDS
-    ]
-    others = [folder for folder in around if part_of(name_of(folder)) is Part.ANY]
-    inside = {folder: {alike_form(name_of(sub)) for sub in index.folders(folder)} for folder in around}
-    parts = {part_of(name_of(folder)) for folder in around}
-    # Real classes may hold folders of the same names as well (day, night), so only one may lack the name of a part.
-    if not {Part.TRAIN, Part.TEST} & parts or len(others) != 1 or len({*map(frozenset, inside.values())}) > 1:
-        return
-    meant = "test or valid" if Part.TRAIN in parts else "train"
-    raise _unclear(
-        f"{_named(around)} hold folders of the same names, such as {some_of(sorted(inside[others[0]]), most=3)}, so "
-        "they seem to be the parts of a split rather than classes.",
-        f"Call {printable(name_of(others[0]))} {meant}. If they are classes, put the pictures directly into them.",
-    )
-
-
-def _refuse_parts_of_download(folders: Sequence[str]) -> None:
-    parts = [folder for folder in folders if is_part_of_download(name_of(folder))]
-    # Classes that were downloaded one by one have other names in front of the number of the part.
-    if len(parts) > len({name_of(folder).rpartition("-")[0] for folder in parts}):
-        raise _unclear(
-            f"{_named(parts)} are the parts of a download from Google Drive, and no classes.",
-            "Unpack all of them into one folder.",
-        )
-
-
 def _empty_classes(index: PictureIndex, root: str) -> list[str]:
-    """Class folders without pictures.
+    """Folders without pictures that may be meant as classes.
 
-    In projectDir itself a folder counts if it holds nothing, or only shortcuts, films and files that are still in a
-    cloud.
+    In projectDir itself a folder counts if it holds nothing but what people take for pictures, such as films, scans or
+    shortcuts.
     """
     empty = [
         folder
@@ -363,17 +338,12 @@ def _empty_classes(index: PictureIndex, root: str) -> list[str]:
         folder
         for folder in empty
         if name_of(folder).casefold() not in {IMAGES, *MASK_NAMES}
-        and all(_was_meant_as_picture(path) for path in index.tree.files_below(folder))
+        and _were_meant_as_pictures(list(index.tree.files_below(folder)))
     ]
 
 
-def _was_meant_as_picture(path: str) -> bool:
-    return suffix_of(path) in SHORTCUT_SUFFIXES | FILM_SUFFIXES | {ONLY_IN_CLOUD_SUFFIX}
-
-
-def _named(folders: Sequence[str]) -> str:
-    return some_of([f"{folder}/" for folder in folders])
-
-
-def _unclear(sentence: str, cure: str) -> TrainingError:
-    return TrainingError("layout_unclear", f"{sentence} {cure}")
+def _were_meant_as_pictures(paths: Sequence[str]) -> bool:
+    """Whether files are of kinds that people take for pictures. One or two documents tell of pictures."""
+    suffixes = [suffix_of(path) for path in paths]
+    kinds = SHORTCUT_SUFFIXES | NO_PICTURES_BUT_LIKE_THEM.keys() | {ONLY_IN_CLOUD_SUFFIX}
+    return kinds.issuperset(suffixes) and not (len(paths) < _LEAST_SCANS and DOCUMENT_SUFFIXES.intersection(suffixes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -19,12 +18,14 @@ from trainer_worker.layouts.label_tables import (
     tables_of,
 )
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.listed_classes import column_findings, label_findings
+from trainer_worker.layouts.listed_classes import column_findings
+from trainer_worker.layouts.listed_parts import part_column, parts_of_tables, unknown_parts
 from trainer_worker.layouts.listed_pictures import ListedPictures
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import PART_WORDS, part_of, parts_of
+from trainer_worker.layouts.part_names import part_of, parts_of, stricter
 from trainer_worker.layouts.picture_index import PictureIndex, name_of
 from trainer_worker.layouts.row import LayoutRow
+from trainer_worker.layouts.split_lists import unused_parts
 from trainer_worker.layouts.tree import comparable
 
 #: This many rows are tried to find the column with the names of the files.
@@ -35,12 +36,18 @@ _MOST_WITHOUT_ONE_CLASS = 0.1
 _SAME_CLASSES = 0.9
 #: In a list without a known column of files, the names of files are looked for in this many columns.
 _TRIED_COLUMNS = 20
+_CURE_OF_ATTRIBUTES = (
+    "Classification takes one class for each picture: keep the column of the files and one attribute, and call that "
+    "label."
+)
 #: A column of one of these names tells something else than the class.
 _NEVER_LABELS = (*PART_COLUMNS, *(name for name in FILE_COLUMNS if name != "name"))
 
+#: The name of this layout.
+CLASS_LIST = "class_list"
 ROWS = (
     LayoutRow(
-        "class_list",
+        CLASS_LIST,
         "classification",
         "pictures in no class folders, and a `.csv` or `.tsv` with a header: a column `file`, `filename`, `image`, "
         "`image_id`, `id` or `path`, and one `label`, `class`, `category` or `target`; or one column of 0 and 1 for "
@@ -81,11 +88,11 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     """
     pictures = ListedPictures(index.paths)
     tables = tables_of(index.tree)
-    table_parts = parts_of(posixpath.splitext(name_of(table.path))[0] for table in tables.read)
+    table_parts = parts_of_tables(tables.read)
     listed = _Listed()
     # A list that says which column holds the classes comes before one that doesn't, except where both are parts.
     for table in sorted(tables.read, key=_is_guessed):
-        part = table_parts.get(posixpath.splitext(name_of(table.path))[0], Part.ANY)
+        part = table_parts[table.path]
         if part is not Part.ANY or not (_is_guessed(table) and listed.labels):
             _read(table, pictures, part, listed)
     if listed.refused:
@@ -118,10 +125,10 @@ def rows_of_lists(index: PictureIndex, root: str, decided: Set[str]) -> ClassLay
     findings = (
         *_findings(index, listed, conflicting, decided),
         *listed.column_findings,
-        *label_findings(rows),
+        *(unused_parts(listed.lists) if {row.part for row in rows} <= {Part.VAL, Part.TEST} else ()),
         *tables.damage_findings(Severity.WARNING),
     )
-    return ClassLayout("class_list", rule, (), rows, findings, tuple(listed.lists))
+    return ClassLayout(CLASS_LIST, rule, (), rows, findings, tuple(listed.lists))
 
 
 def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> list[Finding]:
@@ -133,24 +140,31 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
     folder_of = {row.path: row.label for row in rows}
     pictures = ListedPictures(list(folder_of))
     everywhere = ListedPictures(index.paths)
+    about_parts = _lists_of_parts(tables.read, pictures) if all(row.part is Part.ANY for row in rows) else []
+    findings += unused_parts(about_parts) if about_parts else []
     for table in tables.read:
         listed = _Listed()
         _read(table, pictures, Part.ANY, listed)
         pairs = Counter((min(labels), folder_of[path]) for path, labels in listed.labels.items() if len(labels) == 1)
-        if pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values())):
+        others = pairs.total() * 2 >= len(rows) and not _same_classes(pairs, set(folder_of.values()))
+        if others and _is_guessed(table) and set(folder_of.values()).isdisjoint(label for label, _ in pairs):
+            listed = _Listed()  # the column tells something else, such as numbers of folds
+        elif others:
             raise TrainingError(
                 "layout_unclear",
                 f"The class folders and the list {printable(table.path)} give the pictures different classes, and "
                 "it is unclear which ones are right. If the folders are, remove the list from the project. If the list "
                 "is, put all pictures into one folder.",
             )
-        if not listed.labels and not table.has_boxes and _names_pictures(table, pictures, len(rows)):
+        read = listed.labels or table.has_boxes or table.path in about_parts
+        if not read and _names_pictures(table, pictures, len(rows)):
             sentence = (
                 f"{printable(table.path)} lists the pictures, but is not used, because {_lacks(table)}. "
                 "The classes come from the folders."
             )
             cure = "If the list is right, correct its first line, and put all pictures into one folder."
-            findings.append(finding("unused_list", Severity.WARNING, sentence, cure, [table.path]))
+            severity, cure = (Severity.INFO, "") if table.attributes() else (Severity.WARNING, cure)
+            findings.append(finding("unused_list", severity, sentence, cure, [table.path]))
         elsewhere = _Listed()
         _read(table, everywhere, Part.ANY, elsewhere)
         outside = sorted(elsewhere.labels.keys() - folder_of.keys())
@@ -164,13 +178,31 @@ def findings_about_lists(index: PictureIndex, rows: Sequence[LabelledFile]) -> l
     return findings
 
 
+def _lists_of_parts(tables: Sequence[Table], pictures: ListedPictures) -> list[str]:
+    """The lists that together divide pictures into parts to train on and to score with."""
+    table_parts = parts_of_tables(tables)
+    parts: dict[str, set[Part]] = {}
+    for table in tables:
+        file_column = _file_column(table, pictures)
+        if file_column is None:
+            continue
+        column = part_column(table, (file_column, *table.columns(LABEL_COLUMNS)))
+        named = [row for row in table.rows if len(pictures.find(row[file_column], table.path)) == 1]
+        said = {part_of(row[column]) for row in named} if column is not None else {table_parts[table.path]}
+        if named and said - {Part.ANY}:
+            parts[table.path] = said
+    return list(parts) if len(set().union(*parts.values()) - {Part.ANY}) > 1 else []
+
+
 def why_lists_say_nothing(index: PictureIndex) -> str:
     """A sentence, after a blank, on the first list from which no class could be read; "" without a list."""
     pictures = ListedPictures(index.paths)
     for table in tables_of(index.tree).read if index.paths else ():
         if _names_pictures(table, pictures, len(index.paths)):
-            cure = "" if table.attributes() else " If the list holds the classes, correct its first line."
-            return f" {printable(table.path)} lists the pictures, but {_lacks(table)}.{cure}"
+            cure = (
+                _CURE_OF_ATTRIBUTES if table.attributes() else "If the list holds the classes, correct its first line."
+            )
+            return f" {printable(table.path)} lists the pictures, but {_lacks(table)}. {cure}"
         if table.columns(LABEL_COLUMNS) and table.columns(FILE_COLUMNS) and table.rows:
             cell = table.rows[0][table.columns(FILE_COLUMNS)[0]]
             return f" {printable(table.path)} names no picture of the project: {printable(cell)} is none."
@@ -182,8 +214,7 @@ def _lacks(table: Table) -> str:
     if attributes := table.attributes():
         return (
             f"each of its {len(attributes)} columns of -1 and 1 says whether a picture has an attribute, and a picture "
-            "may have several. Classification takes one class for each picture, so keep the column of the files and "
-            "one attribute, and call that label"
+            "may have several"
         )
     if not table.columns(LABEL_COLUMNS):
         return "none of its columns is called label or class"
@@ -213,7 +244,8 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
     column = table.header[labels[0]].strip() if labels else "one column for each class"
     listed.columns += [f"the column {column}" if labels else column] if column else []
     listed.column_findings += column_findings(table, labels[0], _is_guessed(table)) if labels else []
-    part_column = _part_column(table, (file_column, *labels))
+    parts_at = part_column(table, (file_column, *labels))
+    listed.column_findings += unknown_parts(table, parts_at)
     several = 0
     for row in table.rows:
         found = pictures.find(row[file_column], table.path)
@@ -226,9 +258,9 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
             listed.without_one_class.append(found[0])
             continue
         listed.labels[found[0]].add(label)
-        said = part_of(row[part_column]) if part_column is not None else part
+        said = part_of(row[parts_at]) if parts_at is not None else part
         if said is not Part.ANY:
-            listed.parts[found[0]] = said
+            listed.parts[found[0]] = stricter(listed.parts.get(found[0], Part.ANY), said)
     if one_hot and several > _MOST_WITHOUT_ONE_CLASS * len(table.rows):
         listed.refused = (
             f"{printable(table.path)} gives {several} of {len(table.rows)} pictures several classes or none. "
@@ -240,18 +272,6 @@ def _read(table: Table, pictures: ListedPictures, part: Part, listed: _Listed) -
 def _is_guessed(table: Table) -> bool:
     """Whether a table has two columns, of which none is called label or the like: the one without files is taken."""
     return len(table.header) == 2 and not table.columns(LABEL_COLUMNS)
-
-
-def _part_column(table: Table, taken: Sequence[int]) -> int | None:
-    """The column that tells the parts of a split, by its name, or because it holds nothing but names of parts."""
-    columns = [column for column in range(len(table.header)) if column not in taken]
-    if called := [column for column in table.columns(PART_COLUMNS) if column in columns]:
-        return called[0]
-    for column in columns:
-        words = {row[column].strip().casefold() for row in table.rows}
-        if len(words) > 1 and words <= PART_WORDS.keys():
-            return column
-    return None
 
 
 def _label(row: Sequence[str], column: int | None, one_hot: Sequence[int], table: Table) -> str:
@@ -316,7 +336,8 @@ def _refuse_values(rows: Sequence[LabelledFile], lists: Sequence[str]) -> None:
         raise TrainingError(
             "layout_unclear",
             f"{some_of(lists)} gives {len(labels)} different values to {len(rows)} pictures, such as "
-            f"{some_of(sorted(labels)[:3])}, so these are not classes. Call the column with the classes label.",
+            f"{some_of(sorted(labels)[:3])}, but each class needs several. Call the column with the classes label, or "
+            "add pictures.",
         )
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.class_findings import left_out_findings, other_file_findings
+from trainer_worker.layouts.class_lists import CLASS_LIST
 from trainer_worker.layouts.corrections import LEFT_OUT, CorrectedClasses, Corrections
-from trainer_worker.layouts.doubtful_names import alike_classes
+from trainer_worker.layouts.label_findings import labels_of_folders, labels_of_list
 from trainer_worker.layouts.labels_info import label_order
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part, UnusedFile
 from trainer_worker.layouts.name_lists import some_of
@@ -23,7 +24,7 @@ def completed(
 ) -> ClassLayout:
     """The corrected layout with its labels in order, its pictures sorted, and all findings.
 
-    roots: folders in which class folders lie. empty: class folders without pictures, by label.
+    roots: folders in which class folders lie. empty: folders without pictures that may be meant as classes, by label.
     Raises TrainingError bad_labels_info, and too_few_classes where corrections leave too little.
     """
     labelled, split = _usable_split(layout.pictures)
@@ -33,23 +34,21 @@ def completed(
     counts = Counter(picture.label for picture in pictures)
     unused = {label: folder for label, folder in empty.items() if label not in counts}
     if unused:
-        sentence = f"Class folders without pictures are left out: {some_of(sorted(unused))}."
-        cure = "Put pictures into them, or delete them."
+        sentence = f"Folders without pictures are no classes: {some_of(sorted(unused))}."
+        cure = "If they are meant as classes, put pictures into them."
         findings.append(finding("empty_classes", Severity.WARNING, sentence, cure, sorted(unused.values())))
     above = [folder for root in roots for folder in _above(root)]
     without = dict.fromkeys([*empty, *corrected.emptied], 0)
     labels, about_order = label_order(index.tree, {**without, **counts}, above)
     _refuse_too_few(labels, layout, corrected)
-    how_to_join = "put their pictures into one folder"
-    if layout.name == "class_list":
-        how_to_join = f"give them one name in {some_of(layout.label_files)}"
+    listed = layout.name == CLASS_LIST
     findings += [
         *about_order,
-        *alike_classes(labels, how_to_join),
+        *(labels_of_list(pictures) if listed else labels_of_folders(labels)),
         *(split_findings([(picture.label, picture.part) for picture in pictures], labels) if split else ()),
     ]
     used = [picture.path for picture in pictures]
-    if layout.name != "class_list":
+    if not listed:
         known = [*used, *(picture.path for picture in layout.pictures), *corrected.excluded]
         findings += left_out_findings(index, known, above)
     findings += other_file_findings(index, used, layout.label_files)

@@ -8,23 +8,31 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 
 from protocol.data_report import Finding, Severity, finding
+from trainer_worker.layouts.copied_names import copies, originals_of, parts_of_classes
 from trainer_worker.layouts.name_lists import some_of
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS
+from trainer_worker.layouts.part_names import PART_WORDS, SET_ASIDE_WORDS
 
 #: Names that programs propose, or that people give to what they have not sorted yet or have sorted out. In lower case,
 #: with blanks between the words.
 _NO_CLASS_NAMES = SET_ASIDE_WORDS | {
     "unsorted", "to sort", "todo", "to do", "to label", "backup", "tmp", "temp", "new folder",
-    "untitled folder", "neuer ordner", "nouveau dossier", "nueva carpeta", "nuova cartella", "no label", "nolabel",
+    "untitled folder", "neuer ordner", "nouveau dossier", "nueva carpeta", "nuova cartella", "nova pasta",
+    "nieuwe map", "nowy folder", "yeni klasör", "ny mapp", "ny mappe", "nová složka", "новая папка", "新建文件夹",
+    "未命名文件夹", "新增資料夾", "新しいフォルダー", "新規フォルダ", "새 폴더", "مجلد جديد",
+    "unsortiert", "zu sortieren", "à trier", "non classé", "sin clasificar", "da ordinare", "не отсортировано",
+    "未分类", "未分類", "not sorted", "no label", "nolabel",
     "no labels", "no class", "not labeled", "not labelled", "unannotated", "undefined", "ungraded", "unclassified",
     "unlabeled data", "papierkorb", "screenshots",
     "screenshot", "camera roll", "download", "downloads", "dcim", "whatsapp images", "thumbnails", "thumbs",
-    "thumbnail", "augmented", "resized", "cropped", "nan", "null", "n/a", "na n", "?", "-",
+    "thumbnail", "augmented", "resized", "cropped", "nan", "null", "n/a", "na n", "#n/a", "<na>", "#ref!",
+    "?", "??", "???", "-", "''", '""', "tbd", "skip", "skipped", "ignore", "ignored", "unsure", "not sure", "unclear",
+    "eval", "evaluation", "dev", "holdout", "hold out", "validierung",
 }  # fmt: skip
 #: Names that are a class in some sets, and in others stand for missing labels or for where pictures come from.
 _PERHAPS_NO_CLASS = frozenset({
-    "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new", "camera", "original", "originals",
-    "review", "archive", "deleted", "discarded", "duplicates",
+    "missing", "uncertain", "other", "others", "misc", "miscellaneous", "unknown", "none", "default", "new",
+    "camera", "original", "originals", "review", "archive", "deleted", "discarded", "duplicates", "output",
+    "outputs", "results", "heatmaps", "photos", "pictures", "img", "imgs", "data", "dataset",
 })  # fmt: skip
 #: Names of folders for a piece of a set (`images_001`), the photos of a day or a year, or those of a camera
 #: (`100APPLE`).
@@ -35,45 +43,41 @@ _PIECE_OF_SET = re.compile(
     r"|(?-i:[1-9]\d\d[A-Z_][A-Z\d_]{4})",
     re.IGNORECASE,
 )
-#: Names that systems and people give to copies and versions of a folder: `cat (1)`, `cat - Copy (2)`, `Copy of cat`,
-#: `cat_old`, `cat_resized`, `cat2`.
-_COPY = re.compile(
-    r"(?:(?:copy of|kopie von|copie de|copia de|copia di|old|new|alte?|neue?)[ _-])?"
-    r"(?P<of>.+?)"
-    r"(?:[\s._-]+\(?(?:copy|kopie|copie|copia|のコピー|old|new|bak|backup|orig|original|resized|augmented|aug|cropped)\)?"
-    r"(?: \d+)?)?(?:\s*\(\d+\)|(?<=\w{3})[_-]?\d{1,2})?",
-    re.IGNORECASE,
-)
-#: Names that hold the name of a part: `hotdog_test`, `trainA`.
-_OF_PART = re.compile(
-    r"(?P<part>train|val|valid|test)(?:[\W_]+|(?=[A-Z\d]))(?P<rest>.+)"
-    r"|(?P<rest_before>.+)[\W_](?P<part_after>train|val|valid|test)"
-)
-#: What to do with classes that are none, and with pictures of no class.
+#: What to do with classes that are none, with pictures of no class, and if no class is one.
 CURES_OF_FOLDERS = (
     "If they are none, move them out of the project, or their pictures into the folders of their classes.",
     "Move pictures that have no class out of the project, and others into the folders of their classes.",
+    "If they are none, make one folder for each class. Or put all pictures into one folder, and list them in "
+    "labels.csv, with the columns file and label.",
 )
 CURES_OF_LISTS = (
     "If they are none, delete their rows, or write the class of each picture into them.",
     "Delete the rows of pictures that have no class, or write their class into them.",
+    "If they are none, write the class of each picture into the list.",
 )
 _SEPARATORS = re.compile(r"[\s_.-]+")
 #: Not at the ends: -1 and 1 are two classes, as are A and A-.
 _BETWEEN_WORDS = re.compile(r"(?<=[^\W_])[\s_.-]+(?=[^\W_])")
-#: Longer ones are sentences, and would take long to look at.
-_LONGEST_NAME = 200
+_QUOTED = re.compile(r"^(['\"])(.+)\1$")
 #: Accents of Latin, Greek and Cyrillic letters. The signs of other scripts make other words.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LEAST_WORD_WITH_PLURAL = 4
 
 
-def doubtful_names(labels: Set[str], cures: tuple[str, str]) -> list[Finding]:
-    """Classes whose names don't sound like a class. They are classes all the same."""
-    cure, cure_of_rest = cures
-    pieces = sorted(labels) if all(map(_PIECE_OF_SET.fullmatch, labels)) else []
-    doubtful = {label for label in labels if _words_of(label) in _NO_CLASS_NAMES}
-    doubtful |= _copies(labels) | _of_parts(labels)
+def doubtful_names(labels: Set[str], cures: tuple[str, str, str]) -> list[Finding]:
+    """Classes whose names don't sound like a class. They are classes all the same.
+
+    cures: CURES_OF_FOLDERS or CURES_OF_LISTS.
+    """
+    cure, cure_of_rest, cure_of_pieces = cures
+    pieces = sorted(label for label in labels if _PIECE_OF_SET.fullmatch(label))
+    pieces = pieces if len(pieces) > max(1, len(labels) // 2) else []
+    originals = originals_of(labels)
+    doubtful = (copies(originals) | parts_of_classes(labels)) - {*pieces}
+    doubtful |= {label for label, names in originals.items() if not _NO_CLASS_NAMES.isdisjoint(map(_words_of, names))}
+    doubtful |= {label for label in labels if _words_of(label) in _NO_CLASS_NAMES}
+    if len(labels) > 1 and {label.casefold() for label in labels} <= PART_WORDS.keys():
+        doubtful = {*labels}
     rest = sorted({label for label in labels if _words_of(label) in _PERHAPS_NO_CLASS} - doubtful)
     findings = []
     if doubtful:
@@ -82,16 +86,12 @@ def doubtful_names(labels: Set[str], cures: tuple[str, str]) -> list[Finding]:
     if rest:
         sentence = f"The model learns {some_of(rest)} as a class like any other, from what its pictures show."
         findings.append(finding("doubtful_classes", Severity.INFO, sentence, cure_of_rest))
-    if len(pieces) > 1:
+    if pieces:
         sentence = (
-            "All folders are called like pieces of a set, days or cameras, and are classes all the same: "
-            f"{some_of(pieces)}."
+            f"{'All' if len(pieces) == len(labels) else 'Most'} classes are called like pieces of a set, days, months, "
+            f"years or cameras, and are classes all the same: {some_of(pieces)}."
         )
-        cure = (
-            "If they are none, make one folder for each class. Or put all pictures into one folder, and list them in "
-            "labels.csv, with the columns file and label."
-        )
-        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure))
+        findings.append(finding("doubtful_classes", Severity.WARNING, sentence, cure_of_pieces))
     return findings
 
 
@@ -111,33 +111,19 @@ def alike_classes(labels: Sequence[str], how_to_join: str) -> list[Finding]:
         return []
     severity = Severity.INFO if all(len(label) == 1 for found in alike_names for label in found) else Severity.WARNING
     pairs = some_of([" and ".join(map(repr, found)) for found in alike_names])
-    sentence = f"Classes whose names differ only in capitals, spaces, accents or a plural s are kept apart: {pairs}."
+    sentence = (
+        "Classes whose names differ only in capitals, accents, a plural s, or in spaces, hyphens, underscores, dots "
+        f"and quotes are kept apart: {pairs}."
+    )
     return [finding("case_twins", severity, sentence, f"If they are one class, {how_to_join}.")]
 
 
 def alike_form(label: str) -> str:
-    """What names that differ only in capitals, accents, and in blanks, hyphens or the like have in common."""
+    """What names that differ only in capitals, accents, quotes, and in blanks, hyphens or the like have in common."""
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", label.casefold())))
-    return _BETWEEN_WORDS.sub(" ", plain.strip())
+    return _BETWEEN_WORDS.sub(" ", _QUOTED.sub(r"\2", plain.strip().rstrip(".") or plain.strip()))
 
 
 def _words_of(label: str) -> str:
     """The words of a name without numbers, such as `new folder` of `New folder (2)`."""
     return _SEPARATORS.sub(" ", label.casefold().strip(" _-.()0123456789")) or label.strip()
-
-
-def _copies(labels: Set[str]) -> set[str]:
-    """The labels that are called like a copy or a version of another one."""
-    known = {label.casefold() for label in labels}
-    names = {label: " ".join(label.split()) for label in labels if len(label) <= _LONGEST_NAME}
-    copied = {label: match["of"].casefold() for label, name in names.items() if (match := _COPY.fullmatch(name))}
-    return {label for label, of in copied.items() if of in known and of != label.casefold()}
-
-
-def _of_parts(labels: Set[str]) -> set[str]:
-    """The labels that look like a part of another one (`cat_test` beside `cat`), or like parts of one class."""
-    parts: dict[str, dict[str, str]] = defaultdict(dict)
-    for label in labels:
-        if match := _OF_PART.fullmatch(label):
-            parts[match["rest"] or match["rest_before"]][match["part"] or match["part_after"]] = label
-    return {label for rest, found in parts.items() if len(found) > 1 or rest in labels for label in found.values()}

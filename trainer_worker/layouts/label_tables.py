@@ -26,7 +26,7 @@ LABEL_COLUMNS = (
     *("target", "targets", "species", "breed", "choice", "diagnosis", "dx", "findinglabels"),
     *("classid", "labelid", "categoryid"),
 )
-PART_COLUMNS = ("split", "subset", "set", "dataset", "part", "partition")
+PART_COLUMNS = ("split", "subset", "set", "dataset", "part", "partition", "usage")
 BOX_COLUMNS = frozenset({"xmin", "ymin", "xmax", "ymax", "bbox", "boundingbox"})
 DELIMITERS = ",;\t|"
 _ZERO_OR_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "": 0}
@@ -64,9 +64,9 @@ class Table:
 
     def attributes(self) -> list[int]:
         """The numbers of the columns of -1 and 1, if there are several, as in CelebA's list of attributes."""
-        columns = range(len(self.header)) if self.rows else ()
-        found = [column for column in columns if {row[column].strip() for row in self.rows} <= {"-1", "1"}]
-        return found if len(found) > 1 else []
+        cells = {column: {row[column].strip() for row in self.rows} for column in range(len(self.header))}
+        found = [column for column, said in cells.items() if "-1" in said and said <= {"-1", "1"}]
+        return found if len(found) > 1 and any("1" in cells[column] for column in found) else []
 
 
 def is_set(cell: str) -> bool:

@@ -30,10 +30,10 @@ def label_order(tree: Tree, counts: Mapping[str, int], folders: Sequence[str]) -
     labels = _read_labels(content)
     missing = [label for label in labels if label not in counts]
     if missing:
-        raise _bad(f"lists {some_of(missing)}, but there is no such class folder with images")
+        raise _bad(f"lists {some_of(missing)}, but there is no such class with images")
     unlisted = sorted(used.difference(labels))
     if unlisted:
-        raise _bad(f"does not list the class folder(s) {some_of(unlisted)}")
+        raise _bad(f"does not list {some_of(unlisted)}, which {'is a class' if len(unlisted) == 1 else 'are classes'}")
     findings = []
     if path != LABELS_FILE:
         sentence = f"{path} fixes the order of the labels, although it does not lie directly in projectDir."

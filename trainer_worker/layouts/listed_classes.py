@@ -1,28 +1,24 @@
-"""Findings about what a list gives as classes: which column was taken, and labels that may not be classes."""
+"""Findings about what a list gives as classes: which column was taken, and labels that name several of them."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from protocol.data_report import Finding, Severity, finding
 from protocol.text import printable
-from trainer_worker.layouts.doubtful_names import CURES_OF_LISTS, doubtful_names
 from trainer_worker.layouts.label_tables import LABEL_COLUMNS, Table
 from trainer_worker.layouts.layout import LabelledFile
 from trainer_worker.layouts.name_lists import some_of
 
 #: What people write between several classes of one picture.
 _JOINTS = re.compile(r"\s*[,;|&+/]\s*")
+#: Those of them that are part of no name.
+_SURE_JOINTS = re.compile(r"[;|]|^\[.*\]$")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 #: A guessed column with more different numbers than this looks like measurements.
 _MOST_NUMBERED_CLASSES = 2
-
-
-def label_findings(rows: Sequence[LabelledFile]) -> list[Finding]:
-    """Labels that seem to name several classes at once, or none."""
-    return [*_joined_classes(rows), *doubtful_names({row.label for row in rows}, CURES_OF_LISTS)]
 
 
 def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
@@ -41,6 +37,10 @@ def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
             sentence += " It holds numbers, and each is a class of its own. To the model, these classes have no order."
             cure = "If they are measurements, write ranges instead, such as young and old."
         found.append(finding("guessed_column", Severity.WARNING if numbers else Severity.INFO, sentence, cure))
+    elif len(values) > _MOST_NUMBERED_CLASSES and all(map(_NUMBER.fullmatch, values)) and not _are_whole(values):
+        sentence = f"The column {name} of {path} holds numbers with decimals, and each is a class of its own."
+        cure = "If they are measurements, write ranges instead, such as small and large."
+        found.append(finding("measured_classes", Severity.WARNING, sentence, cure))
     others = [other for other in table.columns(LABEL_COLUMNS) if other != column and not _same(table, column, other)]
     if others:
         named = some_of([table.header[other].strip() for other in others])
@@ -48,6 +48,11 @@ def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
         cure = f"If another column holds the classes that you mean, delete the column {name}."
         found.append(finding("other_label_columns", Severity.WARNING, sentence, cure))
     return found
+
+
+def _are_whole(numbers: Iterable[str]) -> bool:
+    """Whether none has decimals. A program writes classes as 1.0 and 2.0 at times."""
+    return all(float(number.replace(",", ".")).is_integer() for number in numbers)
 
 
 def _same(table: Table, column: int, other: int) -> bool:
@@ -59,10 +64,10 @@ def _same(table: Table, column: int, other: int) -> bool:
     return len(said) < 2 or (all(len(values) == 1 for values in pairs.values()) and len(said) == len(pairs))
 
 
-def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
-    """Labels such as `cat,dog`, of which a piece is a label as well, and `red rose` beside `rose`."""
+def joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
+    """Labels such as `cat;dog`, or `cat,dog` if a piece is a label as well, and `red rose` beside `rose`."""
     labels = {row.label for row in rows}
-    joined = {label for label in labels if len(pieces := _JOINTS.split(label)) > 1 and not labels.isdisjoint(pieces)}
+    joined = {label for label in labels if _is_joined(label, labels)}
     joined |= {label for label in labels if len(pieces := label.split()) > 1 and labels.issuperset(pieces)}
     found = []
     if files := [row.path for row in rows if row.label in joined]:
@@ -83,3 +88,9 @@ def _joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
         cure = "If they belong to the class of the shorter name, give them that label in the list."
         found.append(finding("joined_classes", Severity.INFO, sentence, cure, files))
     return found
+
+
+def _is_joined(label: str, labels: Set[str]) -> bool:
+    """Whether a label seems to name several classes: signs that no name holds join it, or a piece is a label itself."""
+    pieces = [piece for each in _JOINTS.split(label) if (piece := each.strip("[]'\" "))]
+    return len(pieces) > 1 and (bool(_SURE_JOINTS.search(label)) or not labels.isdisjoint(pieces))

@@ -6,7 +6,9 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
+from protocol.litter import suffix_of
 from protocol.text import printable
 from trainer_worker.layouts.mask_words import (
     Role,
@@ -19,6 +21,8 @@ from trainer_worker.layouts.picture_index import PictureIndex, name_of
 
 #: The share of the pictures that must lie in such folders, and of their names that must have a mask.
 _LEAST_SHARE = 0.5
+#: Fewer pictures may have names in common by chance.
+_LEAST_PAIRS = 4
 #: Words that say of a PNG file that it is a mask. Others (`label`, `target`) are also those of photos.
 _SURE_MASKS = frozenset({"mask", "masks", "segmentation", "seg", "gt", "groundtruth"})
 
@@ -41,20 +45,34 @@ def refuse_masks_as_classes(index: PictureIndex, class_folders: Sequence[str]) -
         )
 
 
+def like_masks(index: PictureIndex, class_folders: Sequence[str]) -> list[Finding]:
+    """A finding on two folders of any name with the same files, as PNG in one of them, as masks are kept."""
+    if len(class_folders) != 2:
+        return []
+    kinds = [{suffix_of(path) for path in index.all_below(folder)} for folder in class_folders]
+    stems = [_stems(index, folder) for folder in class_folders]
+    if kinds[0] == kinds[1] or {".png"} not in kinds or len(stems[0]) < _LEAST_PAIRS or stems[0] != stems[1]:
+        return []
+    photos, masks = sorted(class_folders, key=lambda folder: kinds[class_folders.index(folder)] == {".png"})
+    sentence = (
+        f"The files in {printable(masks)}/ have the names of those in {printable(photos)}/ and are PNG files, as masks "
+        "of pictures are. Both folders are classes all the same."
+    )
+    cure = "If they are masks, post the project with trainType=segmentation."
+    return [finding("like_masks", Severity.WARNING, sentence, cure, [masks])]
+
+
 def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> None:
-    """Raise layout_unsupported if many pictures of the classes have a mask beside them (`a.png`, `a_mask.png`)."""
+    """Raise layout_unsupported if many pictures of the classes have a mask beside them.
+
+    It is called like one (`a.png`, `a_mask.png`) or lies in a folder of masks (`a.jpg`, `masks/a.png`).
+    """
     masks: list[str] = []
     paths = [path for folder in class_folders for path in index.all_below(folder)]
     named = {path: folded(posixpath.splitext(path)[0]) for path in paths}
     known = {*named.values()}
     for path, whole in named.items():
-        folder, _, stem = whole.rpartition("/")
-        words = (
-            reading
-            for reading in mask_readings(stem)
-            if reading.rank == 1 and reading.affix.strip("_-. ") in _SURE_MASKS
-        )
-        if path.lower().endswith(".png") and any(f"{folder}/{reading.base}" in known for reading in words):
+        if path.lower().endswith(".png") and not known.isdisjoint(_pictures_of_mask(whole)):
             masks.append(path)
     if len(masks) >= _LEAST_SHARE * (len(paths) - len(masks)):
         raise TrainingError(
@@ -63,6 +81,16 @@ def _refuse_masks_beside(index: PictureIndex, class_folders: Sequence[str]) -> N
             "classifier would learn them as pictures of their class. Move the masks out of the project. To learn the "
             "masks themselves, post it with trainType=segmentation.",
         )
+
+
+def _pictures_of_mask(path: str) -> list[str]:
+    """The pictures beside a PNG file, or around its folder, whose mask it is by its name. All without extension."""
+    folder, _, stem = path.rpartition("/")
+    readings = mask_readings(stem)
+    beside = [each.base for each in readings if each.rank == 1 and each.affix.strip("_-. ") in _SURE_MASKS]
+    around, _, name = folder.rpartition("/")
+    inside = [each.base for each in readings] if around and name.strip("_-. ") in _SURE_MASKS else []
+    return [*(f"{folder}/{base}" for base in beside), *(f"{around}/{base}" for base in inside)]
 
 
 def _pair(index: PictureIndex, class_folders: Sequence[str]) -> tuple[str, str] | None:

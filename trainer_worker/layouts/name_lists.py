@@ -20,3 +20,8 @@ def some_of(names: Sequence[str], separator: str = ", ", most: int = MOST_NAMED)
 def skipped_sentence(skipped: Sequence[SkippedFile]) -> str:
     """A sentence, after a blank, that names the first skipped files; "" if there are none."""
     return f" Skipped: {some_of([f'{skip.file}: {skip.reason}' for skip in skipped], '; ')}." if skipped else ""
+
+
+def some_folders(folders: Sequence[str]) -> str:
+    """The first folders, with a slash behind each, and the number of the rest."""
+    return some_of([f"{folder}/" for folder in folders])

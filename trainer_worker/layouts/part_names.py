@@ -22,15 +22,26 @@ PART_WORDS = {
     "testset": Part.TEST,
 }
 #: Folders of pictures that the caller sets aside: beside a split they are named, but they don't make it unclear.
-SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "unlabeled", "unlabelled", "unused"})
+SET_ASIDE_WORDS = frozenset({"pred", "predict", "prediction", "predictions", "unlabeled", "unlabelled", "unused"})
 #: What Google Drive calls the parts of one download: `flowers-20260101T101010Z-1-001`.
 _PART_OF_DOWNLOAD = re.compile(r".+-20\d{6}T\d{6}Z(?:-\d+)+")
+_STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+def stricter(one: Part, other: Part) -> Part:
+    """The part of a picture that is listed in two: TEST, then VAL, so that nothing trains that was meant to score."""
+    return max(one, other, key=_STRICTEST_LAST.index)
 
 
 def part_of(name: str) -> Part:
     """The part that a name is or contains as a word (`train`, `val2017`, `seg_test`); ANY where that is unclear."""
     return _read(name)[0]
+
+
+def without_part(name: str) -> str:
+    """A similar name that stands for no part: `trains` for `train`."""
+    return _WORD.sub(lambda word: f"{word[0]}s" if word[0].casefold() in PART_WORDS else word[0], name)
 
 
 def is_part_of_download(name: str) -> bool:

@@ -42,14 +42,19 @@ def split_findings(pictures: Sequence[tuple[str, Part]], labels: Sequence[str]) 
     return findings
 
 
-def lost_part_findings(before: Set[Part], after: Set[Part]) -> list[Finding]:
-    """A finding if no picture of the part that was to score the model could be read.
+def lost_part_findings(named: Set[Part], readable: Set[Part], used: Set[Part]) -> list[Finding]:
+    """A finding if no picture is left of the part that was to score the model.
 
-    before: the parts as the names of folders say. after: those of the pictures that were read.
+    named: the parts as the names of folders say. readable: those of the pictures that can be read. used: those of the
+    readable pictures whose class is not left out.
     """
-    meant, scoring = scoring_part(before), scoring_part(after)
+    meant, scoring = scoring_part(named), scoring_part(used)
     if meant is None or meant is scoring:
         return []
     instead = f"the pictures of {scoring} score" if scoring else "some of the other pictures are held out to score"
-    sentence = f"No picture of the part {meant} could be read, so {instead} the model instead."
-    return [finding("scoring_part_unreadable", Severity.WARNING, sentence, f"Replace the pictures of {meant}.")]
+    if meant not in readable:
+        sentence = f"No picture of the part {meant} could be read, so {instead} the model instead."
+        return [finding("scoring_part_unreadable", Severity.WARNING, sentence, f"Replace the pictures of {meant}.")]
+    sentence = f"The classes of all readable pictures of the part {meant} are left out, so {instead} the model instead."
+    cure = f"Put pictures of the other classes into {meant}, or complete the classes that are left out."
+    return [finding("scoring_part_left_out", Severity.WARNING, sentence, cure)]

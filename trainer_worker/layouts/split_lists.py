@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from protocol.data_report import Finding, Severity, finding
 from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, PictureNames
 from trainer_worker.layouts.layout import Part
-from trainer_worker.layouts.part_names import PART_WORDS
+from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.layouts.part_names import PART_WORDS, stricter
 from trainer_worker.layouts.tree import Tree
 
 _MOST_CHARS_OF_NAME = 1000
@@ -28,8 +30,16 @@ def split_lists(files: AnnotationFiles, names: Callable[[], PictureNames]) -> di
             continue
         for line in lines:
             if picture := _listed(line.strip()[:_MOST_CHARS_OF_NAME], posixpath.dirname(path), pictures):
-                parts[picture] = max(parts.get(picture, Part.ANY), part, key=_STRICTEST_LAST.index)
+                parts[picture] = stricter(parts.get(picture, Part.ANY), part)
     return parts
+
+
+def unused_parts(lists: Sequence[str]) -> list[Finding]:
+    """A finding on lists that give pictures parts, but no usable split."""
+    sentence = f"The parts of a split in {some_of(lists)} are not used."
+    cure = "A split needs a part to train on, called train, and one that scores, called test or valid. "
+    cure += "Beside class folders, name the pictures in train.txt and test.txt, or move them into train/ and test/."
+    return [finding("unused_parts", Severity.WARNING, sentence, cure, lists)]
 
 
 def lists_of_parts(tree: Tree) -> list[str]:
@@ -46,9 +56,6 @@ def _listed(line: str, folder: str, pictures: PictureNames) -> str | None:
         except AnnotationError:
             continue
     return None
-
-
-_STRICTEST_LAST = (Part.ANY, Part.TRAIN, Part.VAL, Part.TEST)
 
 
 def _part_of_list(path: str) -> Part:

@@ -144,7 +144,8 @@ class MaskFolders:
         )
 
     def _lost_part(self) -> list[Finding]:
-        return lost_part_findings(self.parts, {pair.part for pair in self.pairs}) if self.pairs else []
+        left = {pair.part for pair in self.pairs}
+        return lost_part_findings(self.parts, left, left) if left else []
 
 
 def scan_mask_folders(files: UserFiles, decoding: DecodingBudget | None = None) -> MaskFolders:
