@@ -53,9 +53,8 @@ def recognise_masks(tree: Tree) -> MaskLayout:
     """
     tree, corrections = set_aside_corrections(tree)
     layout = corrections.of_masks(_with_split(_recognised(tree), tree))
-    rule = f"{layout.rule}{_split_sentence({picture.part for picture in layout.pictures})}"
     findings = (*tree.findings, *layout.findings, *unfinished_findings(tree.files))
-    return dataclasses.replace(layout, rule=rule, findings=findings)
+    return dataclasses.replace(layout, findings=findings)
 
 
 def _recognised(tree: Tree) -> MaskLayout:
@@ -88,14 +87,6 @@ def _with_split(layout: MaskLayout, tree: Tree) -> MaskLayout:
         for picture in layout.pictures
     )
     return dataclasses.replace(layout, pictures=pictures)
-
-
-def _split_sentence(parts: set[Part]) -> str:
-    """What becomes of the caller's own split; "" without one."""
-    if Part.TEST in parts:
-        unused = " val is not used." if Part.VAL in parts else ""
-        return f" The split is your own: test scores the model and never trains.{unused}"
-    return " The split is your own: val scores the model and never trains." if Part.VAL in parts else ""
 
 
 def _part_around(path: str, split: dict[str, Part]) -> Part:
