@@ -22,6 +22,7 @@ from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pai
 from trainer_worker.layouts.mask_words import folder_meaning
 from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.numbered_names import shifted_numbers
+from trainer_worker.layouts.pair_findings import NO_MASK
 from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
@@ -131,7 +132,7 @@ def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
         unused += sorted(labels.values())
     if not unused:
         return []
-    unmasked = [file.path for file in pairs.unused if file.reason == mask_pairs.NO_MASK]
+    unmasked = [file.path for file in pairs.unused if file.reason == NO_MASK]
     if len(unmasked) > len(pairs.pictures):
         raise TrainingError(
             "layout_unclear",
@@ -307,9 +308,10 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     masks = [found.files[number].path for number in sorted(found.in_mask_folder)]
     if masks:
         picture = found.files[found.pictures[0]].path
+        stem = posixpath.splitext(posixpath.basename(picture))[0]
+        cure += f" So that of {picture} is called {stem}.png or {stem}_mask.png."
         in_folders = [found.files[number] for number in sorted(found.in_mask_folder)]
-        of_pictures = [found.files[number] for number in found.pictures]
-        shift = shifted_numbers(of_pictures, in_folders, {file.path for file in (*of_pictures, *in_folders)})
+        shift = shifted_numbers([found.files[number] for number in found.pictures], in_folders)
         cure += f" {shift} If they belong together, give each mask the number of its picture." if shift else ""
         return TrainingError(
             "no_masks",
