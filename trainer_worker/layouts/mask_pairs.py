@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
@@ -93,8 +93,12 @@ class Candidates:
         return dict(Counter(posixpath.dirname(self.files[number].path) for number in self.pictures))
 
 
-def candidates(tree: Tree) -> Candidates:
-    """The files of a project that may be pictures or masks, by their names."""
+def candidates(tree: Tree, folders_tell: bool = True) -> Candidates:
+    """The files of a project that may be pictures or masks, by their names.
+
+    folders_tell: whether a folder called masks holds masks. Where all files lie in such folders, as in
+    cell_segmentation/, only their own names can tell pictures from masks.
+    """
     meanings: dict[str, FolderMeaning] = {}
     left_out = frozenset(_known_twice(tree))
     files = []
@@ -103,7 +107,9 @@ def candidates(tree: Tree) -> Candidates:
         if path in left_out or not (may_be_picture(name) or name.lower().endswith(ARRAY_SUFFIX)):
             continue
         if folder not in meanings:
-            meanings[folder] = folder_meaning(folder)
+            meaning = folder_meaning(folder)
+            place = tuple(folder.split("/"))
+            meanings[folder] = meaning if folders_tell else FolderMeaning("", place, meaning.part)
         files.append(named_file(path, meanings[folder]))
     return Candidates(files, frozenset(n for n, file in enumerate(files) if file.meaning.role == "mask"))
 
@@ -257,6 +263,7 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
     files = found.files
     of_pictures = {posixpath.dirname(files[number].path) for number in matches.masks}
     paired = {files[number].stem: number for number in matches.masks}
+    named = {(files[n].meaning.place, files[n].stem) for n in (*matches.masks, *matches.taken)}
     with_channels = _first_channels(files, matches)
     may_be_second = found.in_mask_folder - matches.outranked
     unused = []
@@ -269,7 +276,7 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
         if picture is not None:
             taken = files[matches.masks[picture][0]].path
             reason = second_mask(files[picture].path, taken)
-        elif number in matches.outranked:
+        elif number in matches.outranked or _is_other_view(file, named):
             reason = OTHER_KIND
         elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
             lower = file.meaning.rank > 1
@@ -282,6 +289,12 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
             reason = BESIDE
         unused.append(UnusedFile(file.path, reason))
     return tuple(unused)
+
+
+def _is_other_view(file: NamedFile, named: Set[tuple[tuple[str, ...], str]]) -> bool:
+    """Whether it shows a file that pairs in another way, such as `label_viz` beside the mask `label`."""
+    readings = (reading for reading in mask_readings(file.stem) if reading.affix and reading.rank > 1)
+    return any((file.meaning.place, reading.base) in named for reading in readings)
 
 
 def _first_channels(files: Sequence[NamedFile], matches: Matches) -> set[str]:

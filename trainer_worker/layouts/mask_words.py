@@ -46,7 +46,9 @@ PICTURE_FOLDERS = frozenset(
 #: Names of folders that hold masks, in the same form, with their rank. A picture with masks of several ranks takes the
 #: lowest. The others show the same in another way, such as one colour for each object, or serve another purpose.
 MASK_FOLDERS = {
-    **dict.fromkeys(["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap"], 0),
+    **dict.fromkeys(
+        ["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap", "masksmachine"], 0
+    ),
     **dict.fromkeys(
         [
             "masks",
@@ -68,11 +70,12 @@ MASK_FOLDERS = {
         ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
     ),
     **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
+    **dict.fromkeys(["stuffthingmaps", "labeledapproved"], 1),  # COCO-Stuff, CamVid
     **dict.fromkeys(["mascaras", "máscaras", "masques", "maschere", "maskers"], 1),
     **dict.fromkeys(["segmentationclassnpy"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),
-    **dict.fromkeys(["overlay", "overlays", "viz"], 3),
+    **dict.fromkeys(["overlay", "overlays", "viz", "maskshuman"], 3),
 }
 #: Words at the end or the beginning of a mask's name, with their rank as above.
 MASK_AFFIXES = {
@@ -86,7 +89,8 @@ MASK_AFFIXES = {
     **dict.fromkeys(["maske", "mascara", "máscara", "masque", "maschera", "masker"], 1),
     **dict.fromkeys(["labeltrainids"], 2),
     **dict.fromkeys(
-        ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend"], 3
+        ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend", "parts"],
+        3,
     ),
 }
 #: Words that stand before another one of the above, as in `_gtFine_labelIds`.

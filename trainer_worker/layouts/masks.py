@@ -64,14 +64,15 @@ def _recognised(tree: Tree) -> MaskLayout:
         exports = _kinds_of_json(files).get("label_studio", [])
         return label_studio.recognise_label_studio(brushes, files, exports)
     found = candidates(tree)
-    if not found.files or not found.pictures:
-        raise _no_images(tree, found)
-    pairs = pair_masks(found)
+    in_masks_only = not found.pictures
+    if in_masks_only:
+        found = candidates(tree, folders_tell=False)
+    pairs = pair_masks(found) if found.pictures else None
     if pairs is not None:
         return _of_pairs(pairs, files)
-    layout = _of_annotations(files, found)
+    layout = _of_annotations(files, found) if found.pictures else None
     if layout is None:
-        raise _no_masks(tree, found)
+        raise _no_images(tree, found) if in_masks_only else _no_masks(tree, found)
     return layout
 
 

@@ -27,7 +27,7 @@ from trainer_worker.pictures.copies import (
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, Wanted, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
-from trainer_worker.segmentation.copied_masks import contradicting_masks
+from trainer_worker.segmentation.copied_masks import contradicting_masks, repeated_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
@@ -73,7 +73,8 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     copies = copies_of_pairs(folders, examples, contents)
     split = split_pairs(folders, present, copies, options, attempt.job.gate.sides(contents))
     report = _report(folders, copies, present, split, options)
-    report = report.with_findings(contradicting_masks(folders, examples, copies.same_look))
+    contradicting = contradicting_masks(folders, examples, copies.same_look)
+    report = report.with_findings([*contradicting, *repeated_masks(folders, examples, copies.together)])
     attempt.found(report)
     warnings = report.warnings()
     fewer = cutting.fitting(examples.tiles, len(folders.pairs))
