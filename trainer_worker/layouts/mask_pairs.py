@@ -157,6 +157,7 @@ def _matches(found: Candidates, in_mask_folder: frozenset[int]) -> Matches:
     matching = NameMatching(files, found.pictures, sorted(in_mask_folder | beside | arrays))
     matching.by_rules(needs_affix=beside)
     matching.by_name_alone(in_mask_folder)
+    matching.by_shorter_name(in_mask_folder)
     pair_other_zeros(matching, in_mask_folder)
     matching.by_learned_affix(in_mask_folder)
     matching.by_folder(in_mask_folder)
@@ -199,7 +200,8 @@ def _assumed_folder(found: Candidates) -> str:
         for folder in beside:
             shared = len(stems[folder] & stems[shown])
             least = min(len(stems[folder]), len(stems[shown]))
-            if shared >= _SHARE_OF_ASSUMED_FOLDER * least and lossless[folder] == len(stems[folder]):
+            fits = shared >= _SHARE_OF_ASSUMED_FOLDER * least and lossless[folder] == len(stems[folder])
+            if fits and folder not in fitting:
                 fitting.append(folder)
     if len(fitting) > 1:
         raise TrainingError(

@@ -39,6 +39,8 @@ ROWS = (
 )
 #: The format of a folder's files of annotations is told from this many of them.
 _LOOKED_AT = 20
+#: Two folders may hold pictures and their masks if this share of their files has the same names.
+_SHARE_OF_SAME_NAMES = 0.8
 
 #: Columns of tables that hold masks, such as those of Kaggle's competitions.
 _RUN_LENGTHS = ("encodedpixels", "rle_mask")
@@ -306,6 +308,7 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     folders = found.folders_of_pictures
     cure = "Put one mask for each picture into masks/, named <picture>.png or <picture>_mask.png."
     skipped = skipped_sentence(tree.skipped)
+    cure += _same_names(found)
     masks = [found.files[number].path for number in sorted(found.in_mask_folder)]
     if masks:
         picture = found.files[found.pictures[0]].path
@@ -333,6 +336,22 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
         "no_masks",
         f"The project has {len(found.pictures)} pictures in {where} but no masks for them{_not_read(tree, found)}. "
         f"{cure}{skipped}",
+    )
+
+
+def _same_names(found: Candidates) -> str:
+    """A sentence if there are two folders only, whose files have the same names; else ""."""
+    stems: dict[str, set[str]] = defaultdict(set)
+    for file in found.files:
+        stems[posixpath.dirname(file.path)].add(file.stem)
+    if len(stems) != 2:
+        return ""
+    (one, names), (other, others) = stems.items()
+    if len(names & others) < _SHARE_OF_SAME_NAMES * max(len(names), len(others)):
+        return ""
+    return (
+        f" The folders {one or '.'} and {other or '.'} hold files of the same names: if those of one are the masks of "
+        "the others, rename the folders to images and masks."
     )
 
 

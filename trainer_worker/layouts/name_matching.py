@@ -23,6 +23,8 @@ from trainer_worker.layouts.name_lists import some_of
 
 #: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
+#: Names in folders that are not parallel pair without words such as RGB if this share of the masks left does.
+_SHARE_OF_SHORTER = 0.8
 
 
 class NamedFile(NamedTuple):
@@ -238,14 +240,8 @@ class NameMatching:
         """Pair files of one name wherever they lie, but within one part of the split."""
         pictures, masks = self.left()
         index: dict[str, list[int]] = defaultdict(list)
-        with_mask = [self.files[number] for number in self.found.masks]
-        paired = {(file.stem, file.meaning.part, file.meaning.place) for file in with_mask}
-        for number in pictures:
-            file = self.files[number]
-            # Beside a picture that has a mask, one of the same name in a folder of any name may be a prediction.
-            beside = (file.stem, file.meaning.part, file.meaning.place[:-1])
-            if file.meaning.role == "picture" or beside not in paired:
-                index[file.stem].append(number)
+        for number in self._without_predictions(pictures):
+            index[self.files[number].stem].append(number)
         groups: dict[str, list[tuple[int, int, Reading]]] = defaultdict(list)
         for number in masks:
             if number not in is_mask_folder:
@@ -267,6 +263,41 @@ class NameMatching:
             self.found.take(group[0][0], [group[0][1]])
             pairs += 1
         self.found.count("<name>, wherever it lies", pairs)
+
+    def _without_predictions(self, pictures: Sequence[int]) -> list[int]:
+        """All but those in a folder of any name beside a picture of their name that has a mask."""
+        with_mask = [self.files[number] for number in self.found.masks]
+        paired = {(file.stem, file.meaning.part, file.meaning.place) for file in with_mask}
+        files = [(number, self.files[number]) for number in pictures]
+        return [
+            number
+            for number, file in files
+            if file.meaning.role == "picture" or (file.stem, file.meaning.part, file.meaning.place[:-1]) not in paired
+        ]
+
+    def by_shorter_name(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair names that are alike but for the words for pictures and masks, wherever they lie: a_RGB and a_label.
+
+        Each must fit one other only, and most of the masks that are left must pair.
+        """
+        pictures, masks = self.left()
+        masks = [number for number in masks if number in is_mask_folder]
+        shown: dict[str, list[int]] = defaultdict(list)
+        drawn: dict[str, list[int]] = defaultdict(list)
+        for number in self._without_predictions(pictures):
+            readings = picture_readings(self.files[number].stem)
+            for base in {base for base, affix in readings if affix != FIRST_CHANNEL} - {""}:
+                shown[base].append(number)
+        for number in masks:
+            bases = {reading.base for reading in mask_readings(self.files[number].stem) if not reading.numbered}
+            for base in bases & shown.keys():
+                drawn[base].append(number)
+        single = {shown[base][0]: found[0] for base, found in drawn.items() if len(found) == len(shown[base]) == 1}
+        pairs = {p: mask for p, mask in single.items() if parts_fit(self.files[p], self.files[mask])}
+        if len(set(pairs.values())) == len(pairs) >= max(_LEAST_OF_LEARNED_RULE, _SHARE_OF_SHORTER * len(masks)):
+            for picture, mask in pairs.items():
+                self.found.take(picture, [mask])
+            self.found.count("<name> without the words for pictures and masks, wherever it lies", len(pairs))
 
     def by_learned_affix(self, is_mask_folder: frozenset[int]) -> None:
         """Pair by an affix that is in no list of words, if many masks have it."""
