@@ -73,9 +73,9 @@ MASK_FOLDERS = {
         ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
     ),
     **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
-    **dict.fromkeys(["stuffthingmaps", "labeledapproved", "cameraseg", "pixellabeldata", "semantic"], 1),
+    **dict.fromkeys(["stuffthingmaps", "labeledapproved", "cameraseg", "pixellabeldata"], 1),
     **dict.fromkeys(["mascaras", "máscaras", "masques", "maschere", "maskers"], 1),
-    **dict.fromkeys(["segmentationclassnpy"], 2),
+    **dict.fromkeys(["segmentationclassnpy", "semantic"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),
     **dict.fromkeys(["overlay", "overlays", "viz", "maskshuman", "manual2"], 3),
