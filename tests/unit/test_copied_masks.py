@@ -47,3 +47,16 @@ def test_few_pairs_are_told_by_the_training_as_by_the_check(tmp_path: Path) -> N
     found = findings(tmp_path)
     assert "few_pairs" in found
     assert "copies_with_other_masks" not in found
+
+
+def test_one_mask_for_different_pictures_is_named(tmp_path: Path) -> None:
+    for number in range(10):
+        draw(tmp_path, f"p{number}", number, disc(max(4, number)))
+    assert findings(tmp_path)["masks_repeated"] == tuple(f"images/p{number}.png" for number in range(5))
+
+
+def test_one_mask_for_two_pictures_or_for_copies_is_no_mistake(tmp_path: Path) -> None:
+    for number in range(9):
+        draw(tmp_path, f"p{number}", number // 3, disc(number // 3))
+    draw(tmp_path, "other", 7, disc(0))
+    assert "masks_repeated" not in findings(tmp_path)

@@ -12,6 +12,11 @@ LISTS = {
     "labelmap.txt": ("# name:colour\ncell:1,2,3::\nbackground:0,0,0::\n", [("background", None), ("cell", None)]),
     "class_dict.csv": ("name,r,g,b\nsky,0,0,0\ncell,1,2,3\n", [("sky", None), ("cell", None)]),
     "label_colors.txt": ("1 2 3\tcell\n0 0 0\tVoid stuff\n", [("Void stuff", None), ("cell", None)]),
+    "dataset.json": (
+        '{"channel_names": {"0": "CT"}, "labels": {"background": 0, "cell": 1, "rim": 2}, "numTraining": 6}',
+        [("background", 0), ("cell", 1), ("rim", 2)],
+    ),
+    "Dataset.JSON": ('{"labels": {"1": "cell", "0": "background"}}', [("background", 0), ("cell", 1)]),
     "_classes.csv": ("Pixel Value, Class\n0, background\n1, cell\n", [("background", 0), ("cell", 1)]),
 }
 
@@ -24,8 +29,23 @@ def test_lists_of_classes_are_read(name: str, folder: str) -> None:
     classes = recognise_masks(tree_of(names, texts={f"{folder}{name}": content})).classes
     assert classes is not None
     assert [(found.name, found.number) for found in classes] == expected
-    if "csv" not in name or "dict" in name:
+    if name in ("labelmap.txt", "class_dict.csv", "label_colors.txt"):
         assert classes[1].colour == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"title": "cells"}',
+        '{"labels": {"all": [1, 2], "core": 2}}',
+        '{"labels": {"background": 0, "c": 900}}',
+    ],
+)
+def test_a_dataset_json_that_lists_no_numbers_of_classes_is_not_read(content: str) -> None:
+    names = [f"images/p{n}.jpg" for n in NUMBERS] + [f"masks/p{n}.png" for n in NUMBERS]
+    assert recognise_masks(tree_of(names, texts={"dataset.json": content})).classes is None
 
 
 def test_a_classes_txt_one_folder_deeper_is_found() -> None:

@@ -76,7 +76,8 @@ def test_folders_of_every_name_pair(name: str) -> None:
     layout = recognise_masks(tree_of([*expected, *expected.values()]))
     assert pairs(layout) == expected
     assert not layout.unused
-    assert all(found.code == "assumed_masks" for found in layout.findings)
+    assumed = ["assumed_masks"] if mask.startswith("wahrheit/") else []
+    assert [found.code for found in layout.findings] == assumed
     assert f"{len(expected)} pictures" in layout.rule
 
 
@@ -246,7 +247,6 @@ def test_the_callers_split_is_kept(wrapper: str, picture: str, mask: str, words:
         for n in NUMBERS
     }
     layout = recognise_masks(tree_of([*named, *(mask for mask, _ in named.values())]))
-    assert "test scores the model and never trains. val is not used." in layout.rule
     assert {
         found.path: (found.mask.path, found.part) for found in layout.pictures if isinstance(found.mask, MaskFile)
     } == named

@@ -313,3 +313,41 @@ def test_a_value_that_came_after_the_survey_is_named(tmp_path: Path) -> None:
             (32, 32),
             MaskRule(FOREGROUND_OR_NOT, Reading.NUMBERS, {0.0: 0, 1.0: 1}),
         )
+
+
+def cut_out(mask: np.ndarray, path: Path, number: int) -> None:
+    """What is left of a dark photo after its background was made transparent."""
+    photo = np.random.default_rng(number).integers(0, 60, (*mask.shape, 3)).astype(np.uint8)
+    saved(Image.fromarray(np.dstack([photo, np.where(mask & (number != 3), 255, 0).astype(np.uint8)])), path)
+
+
+def opaque(mask: np.ndarray, path: Path, number: int) -> None:
+    empty = np.zeros((*mask.shape, 3), np.uint8)
+    saved(Image.fromarray(np.dstack([empty, np.where(mask & (number != 3), 255, 0).astype(np.uint8)])), path)
+
+
+@pytest.mark.parametrize("write", [cut_out, opaque])
+def test_what_is_opaque_is_foreground_and_a_transparent_mask_is_empty(tmp_path: Path, write: Writer) -> None:
+    folders, examples = read(project(tmp_path, write))
+    assert all(wrong_share(examples, number) == 0 for number in range(SETS) if number != 3)
+    assert not examples.masks[3].any()
+    assert [each.files for each in folders.findings if each.code == "masks_empty"] == [("masks/p3.png",)]
+    assert "masks_full" not in {each.code for each in folders.findings}
+
+
+def test_255_beside_numbers_of_classes_is_left_out_of_the_list_that_fits(tmp_path: Path) -> None:
+    def write(mask: np.ndarray, path: Path, number: int) -> None:
+        values = np.where(mask, 1 + number % 3, np.where(disc(number, 3), 255, 0))
+        saved(Image.fromarray(values.astype(np.uint8)), path)
+
+    with pytest.raises(TrainingError) as caught:
+        read(project(tmp_path, write))
+    assert "\nbackground\nclass_1\nclass_2\nclass_3\n255 then counts as unlabelled." in caught.value.error
+
+
+def test_the_background_of_jpegs_is_not_called_0_if_it_is_not(tmp_path: Path) -> None:
+    def write(mask: np.ndarray, path: Path, number: int) -> None:
+        saved(as_jpeg(grey(mask, 2), 90), path)
+
+    folders, _ = read(project(tmp_path, write))
+    assert "background the value 2: the darker of the two is the background" in folders.rule.sentence

@@ -1,4 +1,4 @@
-"""How many pictures score a segmenter: enough to mean something, and never more than half."""
+"""How many pictures score a segmenter: enough to mean something, never more than half, and of which classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from protocol.options import SegmentationOptions
-from trainer_worker.segmentation.dataset import own_split
+from trainer_worker.segmentation.dataset import class_findings, own_split
 from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
 OPTIONS = SegmentationOptions()
@@ -38,3 +38,17 @@ def test_pictures_of_which_no_two_are_alike_are_split_too() -> None:
     shown = present(*[1] * 8)
     split = own_split(shown, np.arange(8), OPTIONS)
     assert len(split.held_out) == 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((8, 0, 8), "No mask holds class 2, 'b': the model can't know it."),
+        ((8, 0, 8, 0), "No mask holds 2 of the listed classes: 2 (b), 4 (d). The model can't know them."),
+    ],
+)
+def test_classes_that_no_mask_holds_are_one_finding(counts: tuple[int, ...], said: str) -> None:
+    shown = present(*counts)
+    split = own_split(shown, np.arange(len(shown)), OPTIONS)
+    (found,) = class_findings(["background", *"abcd"[: len(counts)]], shown, split)
+    assert (found.code, found.sentence) == ("classes_not_scored", said)

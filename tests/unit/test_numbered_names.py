@@ -82,3 +82,89 @@ def test_two_films_whose_frames_are_all_paired_are_no_shift() -> None:
     images = [path for form, frames in films for path in numbered(f"images/{form}.jpg", frames)]
     masks = [path for form, frames in films for path in numbered(f"masks/{form}.png", frames)]
     assert len(layout_of(images, ["images/extra.jpg"], masks, ["masks/stray.png"]).pictures) == 20
+
+
+def test_a_film_that_lacks_a_mask_and_one_that_lacks_a_picture_are_no_shift() -> None:
+    """10 pictures of clipA, of which 9 have masks, beside 10 masks of clipB, of which 9 have pictures."""
+    shown = numbered("images/clipA_{:04}.jpg", range(1, 11)) + numbered("images/clipB_{:04}.jpg", range(11, 20))
+    drawn = numbered("masks/clipA_{:04}.png", range(1, 10)) + numbered("masks/clipB_{:04}.png", range(11, 21))
+    layout = layout_of(shown, drawn)
+    assert len(layout.pictures) == 18
+    assert {each.code: each.files for each in layout.findings} == {
+        "pictures_without_mask": ("images/clipA_0010.jpg",),
+        "masks_without_picture": ("masks/clipB_0020.png",),
+    }
+
+
+def test_one_film_of_two_whose_numbers_are_shifted_stops() -> None:
+    shown = numbered("images/clipA_{}.jpg", range(1, 11)) + numbered("images/clipB_{}.jpg", range(1, 13))
+    drawn = numbered("masks/clipA_{}.png", range(1, 11)) + numbered("masks/clipB_{}.png", range(12))
+    with pytest.raises(TrainingError, match=r"such as images/clipB_12\.jpg and masks/clipB_0\.png\. Otherwise"):
+        layout_of(shown, drawn)
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask"),
+    [
+        ("images/ab{:02}.jpg", "masks/ab{}.png"),
+        ("images/img_{}.jpg", "masks/mask_{:03}.png"),
+        ("images/img{}.jpg", "masks/mask{:03}.png"),
+        ("images/IMG_{:04}.jpg", "masks/{}_mask.png"),
+        ("img{}.png", "mask{:03}.png"),
+    ],
+)
+def test_other_zeros_pair_and_one_pair_is_named(picture: str, mask: str) -> None:
+    expected = {picture.format(n): MaskFile(mask.format(n)) for n in range(1, 13)}
+    different = sum(picture.format(n) != mask.format(n) for n in range(1, 13))
+    layout = layout_of(expected, [mask.path for mask in expected.values()])
+    assert {each.path: each.mask for each in layout.pictures} == expected
+    (found,) = [each for each in layout.findings if each.code == "paired_by_number"]
+    assert found.severity == "info"
+    assert different
+    assert f"{picture.format(1)} with {mask.format(1)}." in found.sentence
+
+
+def test_zeros_that_tell_names_apart_are_part_of_the_name() -> None:
+    layout = layout_of(["images/ab1.jpg", "images/ab01.jpg", "masks/ab1.png", "masks/ab001.png"], pictures("images", 4))
+    assert {each.path for each in layout.pictures} == {"images/ab1.jpg"}
+    shown = ["images/img_7.jpg", "images/photo_7.jpg", *pictures("images", 4, "p{}.jpg")]
+    layout = layout_of(shown, ["masks/mask_07.png"], pictures("masks", 4, "p{}.png"))
+    assert len(layout.pictures) == 4
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask"),
+    [("images/frame_{}.jpg", "masks/mask_{:03}.png"), ("images/DSC{:05}.jpg", "masks/{}.png")],
+)
+def test_the_same_numbers_pair_if_the_names_say_nothing_else(picture: str, mask: str) -> None:
+    expected = {picture.format(n): MaskFile(mask.format(n)) for n in range(1, 13)}
+    layout = layout_of(expected, [mask.path for mask in expected.values()])
+    assert {each.path: each.mask for each in layout.pictures} == expected
+    (found,) = layout.findings
+    assert (found.code, found.severity) == ("paired_by_number", "warning")
+    assert f": 12, such as {picture.format(1)} with {mask.format(1)}." in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("shown", "drawn"),
+    [
+        (numbered("images/clipA_{}.jpg", range(9)), numbered("masks/clipB_{}.png", range(9))),
+        (numbered("images/frame_{}.jpg", range(9)), numbered("masks/mask_{}.png", range(1, 10))),
+        (numbered("images/frame_{}.jpg", range(9)), numbered("masks/mask_{}.png", range(8))),
+        ([*numbered("images/a_{}.jpg", range(5)), "images/b_5.jpg"], numbered("masks/mask_{}.png", range(6))),
+        (["images/f_1.jpg", "images/f_2.jpg"], ["masks/mask_1.png", "masks/mask_2.png"]),
+    ],
+)
+def test_numbers_that_prove_nothing_do_not_pair_and_the_right_name_is_said(shown: list[str], drawn: list[str]) -> None:
+    with pytest.raises(TrainingError) as error:
+        layout_of(shown, drawn)
+    stem = shown[0].removeprefix("images/").removesuffix(".jpg")
+    assert error.value.code == "no_masks"
+    assert f"So that of {shown[0]} is called {stem}.png or {stem}_mask.png." in error.value.error
+
+
+@pytest.mark.parametrize("mask", ["masks/film_{:04}.png", "masks/film_{:04}_mask.png"])
+def test_frames_between_those_with_masks_are_pictures_and_no_channels(mask: str) -> None:
+    layout = layout_of(numbered("images/film_{:04}.jpg", range(100)), numbered(mask, range(0, 100, 10)))
+    assert len(layout.pictures) == 10
+    assert [(each.code, each.count) for each in layout.findings] == [("pictures_without_mask", 90)]

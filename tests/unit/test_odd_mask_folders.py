@@ -11,7 +11,7 @@ from protocol.data_report import Finding
 from protocol.errors import TrainingError
 from tests.project_trees import pictures, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
-from trainer_worker.layouts.layout import MaskLayout, Part
+from trainer_worker.layouts.layout import MaskFile, MaskLayout, Part
 from trainer_worker.layouts.masks import recognise_masks
 
 IMAGES = pictures("images", 4)
@@ -70,6 +70,65 @@ def test_the_first_frame_of_a_film_gets_no_masks_of_other_frames() -> None:
     layout = recognise_masks(tree_of(images, [f"masks/frame_{n:04}.png" for n in (1, 2)], lost))
     assert [picture.path for picture in layout.pictures] == images[1:]
     assert found(layout, "masks_without_picture").count == 2
+
+
+@pytest.mark.parametrize("folders", [("BUSI_with_GT/benign", "BUSI_with_GT/normal"), ("cell_segmentation",)])
+@pytest.mark.parametrize("mask", ["{} (1)_mask.png", "{} (1).png"])
+def test_a_folder_around_everything_is_no_folder_of_masks(folders: Sequence[str], mask: str) -> None:
+    shown = [path for folder in folders for path in pictures(folder, 4, "{} (1).jpg")]
+    layout = recognise_masks(tree_of(shown, *(pictures(folder, 4, mask) for folder in folders)))
+    assert [picture.path for picture in layout.pictures] == shown
+    with pytest.raises(TrainingError, match="no pictures, but masks"):
+        recognise_masks(tree_of(*(pictures(folder, 4, "{} (1).png") for folder in folders)))
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask", "other"),
+    [
+        ("CamVid/701_StillsRaw_full/{}.png", "CamVid/LabeledApproved_full/{}_L.png", ""),
+        ("train2017/{}.jpg", "stuffthingmaps_trainval2017/train2017/{}.png", ""),
+        ("ds0/img/{}.jpg", "ds0/masks_machine/{}.png", "ds0/masks_human/{}.png"),
+        ("{}_json/img.png", "{}_json/label.png", "{}_json/label_viz.png"),
+        ("images/{}.jpg", "manual1/{}.tif", "mask/{}_mask.tif"),  # HRF
+        ("Warwick/train_{}.bmp", "Warwick/train_{}_anno.bmp", ""),
+        ("2_Ortho_RGB/top_2_{}_RGB.tif", "5_Labels_all/top_2_{}_label.tif", ""),
+        ("png_images/IMAGES/img_{}.png", "png_masks/MASKS/seg_{}.png", ""),
+        ("set/original_images/{}.jpg", "set/label_images_semantic/{}.png", "RGB_color_image_masks/{}.png"),
+        ("images/10k/{}.jpg", "labels/sem_seg/masks/{}.png", "labels/sem_seg/colormaps/{}.png"),
+        ("training/image_2/{}.png", "training/semantic/{}.png", "training/instance/{}.png"),
+        ("CameraRGB/{}.png", "CameraSeg/{}.png", ""),
+        ("p{}.jpg", "p{}_label_ground-truth.png", ""),
+        ("p{}.png", "p{}_Simple Segmentation.png", ""),
+        ("p{}.tif", "p{}_cp_masks.tif", "p{}_flows.tif"),
+        ("p{}.tif", "p{}.tif.labeling.png", ""),
+        ("ADE/street/{}.jpg", "ADE/street/{}_seg.png", "ADE/street/{}_parts_1.png"),
+    ],
+)
+def test_published_sets_are_understood(picture: str, mask: str, other: str) -> None:
+    shown, masks = ([form.format(number) for number in range(4)] for form in (picture, mask))
+    others = [other.format(number) for number in range(4)] if other else []
+    layout = recognise_masks(tree_of(shown, masks, others))
+    assert {each.path: each.mask for each in layout.pictures} == dict(zip(shown, map(MaskFile, masks), strict=True))
+    assert [(each.code, each.count) for each in layout.findings] == ([("other_masks", 4)] if other else [])
+
+
+def test_shorter_names_pair_only_if_most_masks_do_and_each_has_one_picture() -> None:
+    shown, drawn = pictures("2_RGB", 6, "top_{}_RGB.tif"), pictures("5_labels", 6, "top_{}_label.tif")
+    other = pictures("nir", 6, "top_{}_image.tif")
+    assert len(recognise_masks(tree_of(shown, drawn)).pictures) == 6
+    for files in ([shown, drawn, other], [shown, drawn, pictures("5_labels", 6, "east_{}_label.tif")]):
+        with pytest.raises(TrainingError, match="No mask has the name of a picture"):
+            recognise_masks(tree_of(*files))
+
+
+@pytest.mark.parametrize("names", ["{}.png", "cell{}.png"])
+def test_two_folders_with_files_of_the_same_names_may_be_pictures_and_masks(names: str) -> None:
+    with pytest.raises(TrainingError, match="folders x and y hold files of the same names") as caught:
+        recognise_masks(tree_of(pictures("x", 4, names), pictures("y", 4, names)))
+    assert "rename the folders to images and masks" in caught.value.error
+    with pytest.raises(TrainingError) as caught:
+        recognise_masks(tree_of(pictures("x", 4, names), pictures("y", 4, "other" + names)))
+    assert "same names" not in caught.value.error
 
 
 def test_a_mask_whose_picture_is_missing_is_no_second_mask_of_a_picture_elsewhere() -> None:

@@ -43,6 +43,17 @@ def test_a_mask_with_its_sides_swapped_is_named(tmp_path: Path) -> None:
     assert "invert" in found.cure
 
 
+@pytest.mark.parametrize(("large_px", "is_named"), [(0, True), (36, False)])
+def test_half_of_the_masks_with_their_sides_swapped_are_named(tmp_path: Path, large_px: int, is_named: bool) -> None:
+    project(tmp_path, grey)
+    for number in range(0, COUNT, 2):  # inverted, or with an object of half the picture
+        mask = disc(number % 8, large_px) if large_px else ~disc(number % 8)
+        grey(mask).save(tmp_path / "masks" / f"p{number}.png")
+    folders, _ = read(tmp_path)
+    counts = [each.count for each in folders.findings if each.code == "masks_swapped"]
+    assert counts == ([COUNT // 2] if is_named else [])
+
+
 def test_large_objects_among_small_ones_are_no_mistake(tmp_path: Path) -> None:
     folders, _ = read(project(tmp_path, lambda mask: grey(disc(7, 12))))
     assert "masks_swapped" not in {each.code for each in folders.findings}

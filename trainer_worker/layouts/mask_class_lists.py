@@ -1,4 +1,4 @@
-"""Small files that list the classes in mask files: labelmap.txt, class_dict.csv, _classes.csv and their like."""
+"""Small files that list the classes in mask files: labelmap.txt, class_dict.csv, dataset.json and their like."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import csv
 import posixpath
 from collections.abc import Callable
 
+import msgspec
+
 from protocol.errors import TrainingError
-from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles
+from trainer_worker.layouts.annotation_files import AnnotationError, AnnotationFiles, as_json
 from trainer_worker.layouts.drawn_masks import BACKGROUND, class_name
 from trainer_worker.layouts.layout import MAX_CLASSES, ListedClass
 from trainer_worker.layouts.row import LayoutRow
@@ -71,6 +73,8 @@ def listed_classes(files: AnnotationFiles) -> tuple[str, tuple[ListedClass, ...]
             continue
         try:
             found = read(files.text(path)[: 64 * 1024])
+            if read is _nnunet and not found:
+                continue
             if len(found) > MAX_CLASSES or not found:
                 raise AnnotationError(f"it lists {len(found)} classes; 1 to {MAX_CLASSES} are possible")
             return path, _background_first(found)
@@ -167,10 +171,27 @@ def _names_in_order(text: str) -> list[ListedClass]:
     return [ListedClass(name, number) for number, name in enumerate(names)]
 
 
+def _nnunet(text: str) -> list[ListedClass]:
+    """nnU-Net's dataset.json: `labels` has a number for each name, or in older ones a name for each number.
+
+    Empty if it is another file of this name, or if its labels are regions, which stand for several numbers.
+    """
+    try:
+        labels = as_json(text.encode(), dict[str, msgspec.Raw]).get("labels", b"{}")
+        pairs = as_json(labels, dict[str, int | str])
+    except AnnotationError:
+        return []
+    named = [(str(value), key) if key.isdecimal() else (key, str(value)) for key, value in pairs.items()]
+    if not all(number.isdecimal() and int(number) < MAX_CLASSES for _, number in named):
+        return []
+    return sorted((ListedClass(class_name(name), int(number)) for name, number in named), key=lambda c: c.number or 0)
+
+
 _READERS: dict[str, Callable[[str], list[ListedClass]]] = {
     "labelmap.txt": _labelmap,
     "class_dict.csv": _class_dict,
     "label_colors.txt": _label_colours,
     "_classes.csv": _pixel_values,
     "class_names.txt": _names_in_order,
+    "dataset.json": _nnunet,
 }

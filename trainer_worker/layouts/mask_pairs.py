@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from protocol.data_report import Finding, Severity, finding
@@ -21,7 +21,17 @@ from trainer_worker.layouts.mask_words import (
     mask_readings,
 )
 from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit, places_fit
-from trainer_worker.layouts.numbered_names import shifted_numbers
+from trainer_worker.layouts.numbered_names import pair_by_number_alone, pair_other_zeros, shifted_pairs
+from trainer_worker.layouts.pair_findings import (
+    BESIDE,
+    NAMED_RULES,
+    NO_MASK,
+    NO_PICTURE,
+    OTHER_CHANNEL,
+    OTHER_KIND,
+    pair_findings,
+    second_mask,
+)
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.tree import Tree
 
@@ -31,11 +41,7 @@ _LOSSY = frozenset({".jpg", ".jpeg"})
 _LOSSLESS = frozenset({".png", ".bmp", ".gif", ".tif", ".tiff", ARRAY_SUFFIX})
 #: A folder of another name holds masks if this share of its files pairs with the pictures beside it.
 _SHARE_OF_ASSUMED_FOLDER = 0.8
-_NAMED_RULES = 4
 _PREDICTED = frozenset({"pred", "preds", "predicted", "prediction", "predictions", "output", "outputs", "results"})
-NO_MASK = "no mask has its name"
-NO_PICTURE = "mask without a picture of its own"
-OTHER_CHANNEL = "a further channel of a picture"
 
 ROWS = (
     LayoutRow(
@@ -87,8 +93,12 @@ class Candidates:
         return dict(Counter(posixpath.dirname(self.files[number].path) for number in self.pictures))
 
 
-def candidates(tree: Tree) -> Candidates:
-    """The files of a project that may be pictures or masks, by their names."""
+def candidates(tree: Tree, folders_tell: bool = True) -> Candidates:
+    """The files of a project that may be pictures or masks, by their names.
+
+    folders_tell: whether a folder called masks holds masks. Where all files lie in such folders, as in
+    cell_segmentation/, only their own names can tell pictures from masks.
+    """
     meanings: dict[str, FolderMeaning] = {}
     left_out = frozenset(_known_twice(tree))
     files = []
@@ -97,7 +107,9 @@ def candidates(tree: Tree) -> Candidates:
         if path in left_out or not (may_be_picture(name) or name.lower().endswith(ARRAY_SUFFIX)):
             continue
         if folder not in meanings:
-            meanings[folder] = folder_meaning(folder)
+            meaning = folder_meaning(folder)
+            place = tuple(folder.split("/"))
+            meanings[folder] = meaning if folders_tell else FolderMeaning("", place, meaning.part)
         files.append(named_file(path, meanings[folder]))
     return Candidates(files, frozenset(n for n, file in enumerate(files) if file.meaning.role == "mask"))
 
@@ -145,9 +157,11 @@ def _matches(found: Candidates, in_mask_folder: frozenset[int]) -> Matches:
     matching = NameMatching(files, found.pictures, sorted(in_mask_folder | beside | arrays))
     matching.by_rules(needs_affix=beside)
     matching.by_name_alone(in_mask_folder)
-    matching.by_number(in_mask_folder)
+    matching.by_shorter_name(in_mask_folder)
+    pair_other_zeros(matching, in_mask_folder)
     matching.by_learned_affix(in_mask_folder)
     matching.by_folder(in_mask_folder)
+    pair_by_number_alone(matching, in_mask_folder)
     if not matching.found.masks and not in_mask_folder:
         matching.by_suffix(_LOSSLESS, _LOSSY)
         if 2 * len(matching.found.masks) < _SHARE_OF_ASSUMED_FOLDER * len(files):
@@ -186,7 +200,8 @@ def _assumed_folder(found: Candidates) -> str:
         for folder in beside:
             shared = len(stems[folder] & stems[shown])
             least = min(len(stems[folder]), len(stems[shown]))
-            if shared >= _SHARE_OF_ASSUMED_FOLDER * least and lossless[folder] == len(stems[folder]):
+            fits = shared >= _SHARE_OF_ASSUMED_FOLDER * least and lossless[folder] == len(stems[folder])
+            if fits and folder not in fitting:
                 fitting.append(folder)
     if len(fitting) > 1:
         raise TrainingError(
@@ -213,7 +228,7 @@ def _as_pairs(found: Candidates, matches: Matches) -> Pairs:
     if not several:
         _refuse_shifted(files, matches, unused)
     name = "object_masks" if several else "mask_files"
-    return Pairs(name, _rule(pictures, matches), tuple(pictures), _findings(matches, unused), unused)
+    return Pairs(name, _rule(pictures, matches), tuple(pictures), tuple(pair_findings(files, matches, unused)), unused)
 
 
 def _require_one_mask(found: Candidates, matches: Matches) -> None:
@@ -233,15 +248,15 @@ def _require_one_mask(found: Candidates, matches: Matches) -> None:
 def _refuse_shifted(files: Sequence[NamedFile], matches: Matches, unused: Sequence[UnusedFile]) -> None:
     """Raise TrainingError if the numbers of masks are shifted, so that pairs of one number may be wrong."""
     reasons = {file.path: file.reason for file in unused}
-    pictures = [file for n, file in enumerate(files) if n in matches.masks or reasons.get(file.path) == NO_MASK]
-    masks = [file for n, file in enumerate(files) if n in matches.taken or reasons.get(file.path) == NO_PICTURE]
-    if {NO_MASK, NO_PICTURE} <= {*reasons.values()} and (sentence := shifted_numbers(pictures, masks, reasons.keys())):
-        alone = " and ".join(next(path for path in reasons if reasons[path] == why) for why in (NO_MASK, NO_PICTURE))
+    pairs = [(files[picture], files[masks[0]]) for picture, masks in matches.masks.items()]
+    pictures, masks = ([f for f in files if reasons.get(f.path) == reason] for reason in (NO_MASK, NO_PICTURE))
+    if shift := shifted_pairs(pairs, pictures, masks):
         raise TrainingError(
             "layout_unclear",
-            f"{sentence} So it is unclear whether the mask of a picture is the one with the same number, or the one at "
-            "the same place in the sorted list. If it is the one with the same number, move the files without a "
-            f"partner out of the project, such as {alone}. Otherwise give each mask the number of its picture.",
+            f"{shift.sentence} So it is unclear whether the mask of a picture is the one with the same number, or the "
+            "one at the same place in the sorted list. If it is the one with the same number, move the files without a "
+            f"partner out of the project, such as {shift.picture.path} and {shift.mask.path}. Otherwise give each mask "
+            "the number of its picture.",
         )
 
 
@@ -250,6 +265,8 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
     files = found.files
     of_pictures = {posixpath.dirname(files[number].path) for number in matches.masks}
     paired = {files[number].stem: number for number in matches.masks}
+    named = {(files[n].meaning.place, files[n].stem) for n in (*matches.masks, *matches.taken)}
+    with_channels = _first_channels(files, matches)
     may_be_second = found.in_mask_folder - matches.outranked
     unused = []
     for number, file in enumerate(files):
@@ -260,26 +277,46 @@ def _unused(found: Candidates, matches: Matches) -> tuple[UnusedFile, ...]:
             picture = _picture_of(file, files, paired)
         if picture is not None:
             taken = files[matches.masks[picture][0]].path
-            reason = f"a second mask of {files[picture].path}, which has {taken}"
-        elif number in matches.outranked:
-            reason = "another kind of mask than the one used"
+            reason = second_mask(files[picture].path, taken)
+        elif number in matches.outranked or _is_other_view(file, named):
+            reason = OTHER_KIND
         elif number in found.in_mask_folder or file.suffix == ARRAY_SUFFIX:
             lower = file.meaning.rank > 1
-            reason = "another kind of mask than the one used" if lower else NO_PICTURE
-        elif _is_further_channel(file, paired):
+            reason = OTHER_KIND if lower else NO_PICTURE
+        elif _first_channel(file) in with_channels:
             reason = OTHER_CHANNEL
         elif posixpath.dirname(file.path) in of_pictures or file.meaning.role == "picture":
             reason = NO_MASK
         else:
-            reason = "it lies beside the folders with pictures and masks"
+            reason = BESIDE
         unused.append(UnusedFile(file.path, reason))
     return tuple(unused)
 
 
-def _is_further_channel(file: NamedFile, paired: Mapping[str, int]) -> bool:
-    """Whether it is `case_0001` of nnU-Net, and the first channel, `case_0000`, is a picture with a mask."""
+def _is_other_view(file: NamedFile, named: Set[tuple[tuple[str, ...], str]]) -> bool:
+    """Whether it shows a file that pairs in another way, such as `label_viz` beside the mask `label`."""
+    readings = (reading for reading in mask_readings(file.stem) if reading.affix and reading.rank > 1)
+    return any((file.meaning.place, reading.base) in named for reading in readings)
+
+
+def _first_channels(files: Sequence[NamedFile], matches: Matches) -> set[str]:
+    """The names of pictures such as `case_0000` of nnU-Net, whose mask is called `case`.
+
+    A frame `film_0000` with the mask `film_0000` is none: the next frames are pictures of their own.
+    """
+    names = set()
+    for picture, masks in matches.masks.items():
+        stem = files[picture].stem
+        readings = mask_readings(files[masks[0]].stem) if stem.endswith(FIRST_CHANNEL) else []
+        if any(reading.base + FIRST_CHANNEL == stem and not reading.numbered for reading in readings):
+            names.add(stem)
+    return names
+
+
+def _first_channel(file: NamedFile) -> str:
+    """`case_0000` for `case_0001`; "" for a name that doesn't end in a channel."""
     base, channel = file.stem[: -len(FIRST_CHANNEL)], file.stem[-len(FIRST_CHANNEL) :]
-    return channel[:1] == "_" and channel[1:].isdecimal() and base not in paired and base + FIRST_CHANNEL in paired
+    return base + FIRST_CHANNEL if channel[:1] == "_" and channel[1:].isdecimal() else ""
 
 
 def _picture_of(mask: NamedFile, files: Sequence[NamedFile], paired: Mapping[str, int]) -> int | None:
@@ -296,8 +333,8 @@ def _rule(pictures: Sequence[MaskedFile], matches: Matches) -> str:
         for picture in pictures
         if isinstance(picture.mask, MaskFile | ObjectMasks)
     )
-    names = "; ".join(f"{rule} ({count})" for rule, count in matches.used[:_NAMED_RULES])
-    more = len(matches.used) - _NAMED_RULES
+    names = "; ".join(f"{rule} ({count})" for rule, count in matches.used[:NAMED_RULES])
+    more = len(matches.used) - NAMED_RULES
     names += f"; and {more} more rules" if more > 0 else ""
     return f"Found {len(pictures)} pictures in {shown} with masks in {drawn}, paired by {names}."
 
@@ -306,63 +343,3 @@ def _folders(paths: Iterable[str]) -> str:
     folders = Counter(posixpath.dirname(path) for path in paths)
     named = [f"{folder}/" if folder else "the project folder" for folder, _ in folders.most_common(2)]
     return ", ".join(named) + (f" and {len(folders) - 2} more" if len(folders) > 2 else "")
-
-
-def _findings(matches: Matches, unused: Sequence[UnusedFile]) -> tuple[Finding, ...]:
-    by_reason: dict[str, list[str]] = defaultdict(list)
-    for file in unused:
-        by_reason["a second mask" if file.reason.startswith("a second mask") else file.reason].append(file.path)
-    found = []
-    if len(matches.used) > 1:
-        rules = "; ".join(f"{rule}: {count}" for rule, count in matches.used[:_NAMED_RULES])
-        found.append(
-            finding(
-                "mixed_names",
-                Severity.INFO,
-                f"The names of the masks follow {len(matches.used)} different rules: {rules}.",
-            )
-        )
-    for reason, (code, severity, sentence, cure) in _SENTENCES.items():
-        if files := by_reason.get(reason):
-            found.append(finding(code, severity, f"{sentence}: {len(files)}.", cure, files))
-    return tuple(found)
-
-
-_SENTENCES = {
-    NO_MASK: (
-        "pictures_without_mask",
-        Severity.WARNING,
-        "Pictures without a mask are not used",
-        "Add a mask with the picture's name or <picture>_mask, or remove the picture.",
-    ),
-    OTHER_CHANNEL: (
-        "channels_not_used",
-        Severity.WARNING,
-        "Of pictures with a file for each channel only the first, _0000, is used. Files of other channels",
-        "If the model needs them, save the channels of each picture as one RGB picture.",
-    ),
-    NO_PICTURE: (
-        "masks_without_picture",
-        Severity.WARNING,
-        "Masks without a picture of their name are not used",
-        "Add the picture, or give the mask the name of its picture.",
-    ),
-    "a second mask": (
-        "second_masks",
-        Severity.WARNING,
-        "Second masks of pictures that have one already are not used",
-        "Keep one mask for each picture.",
-    ),
-    "another kind of mask than the one used": (
-        "other_masks",
-        Severity.INFO,
-        "Masks that show the same in another way, such as one colour for each object, are not used",
-        "",
-    ),
-    "it lies beside the folders with pictures and masks": (
-        "unused_files",
-        Severity.WARNING,
-        "Files beside the folders of pictures and masks are not used",
-        "Move pictures and masks into these folders, and other files out of the project.",
-    ),
-}

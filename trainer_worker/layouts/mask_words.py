@@ -23,6 +23,8 @@ PICTURE_FOLDERS = frozenset(
         "imagedir",
         "jpegimages",
         "leftimg8bit",
+        "camerargb",
+        "sat",
         "photos",
         "photo",
         "pictures",
@@ -46,7 +48,10 @@ PICTURE_FOLDERS = frozenset(
 #: Names of folders that hold masks, in the same form, with their rank. A picture with masks of several ranks takes the
 #: lowest. The others show the same in another way, such as one colour for each object, or serve another purpose.
 MASK_FOLDERS = {
-    **dict.fromkeys(["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap"], 0),
+    **dict.fromkeys(
+        ["1stmanual", "gtfine", "segmentationclass", "segmentationclasspng", "trimaps", "trimap", "masksmachine"], 0
+    ),
+    **dict.fromkeys(["manual1"], 0),
     **dict.fromkeys(
         [
             "masks",
@@ -68,11 +73,13 @@ MASK_FOLDERS = {
         ["anndir", "maskdir", "labeldir", "groundtruth", "groundtruths", "gt", "gts", "manual", "segmentation"], 1
     ),
     **dict.fromkeys(["segmentations", "seg", "segs", "segmaps", "segmap", "targets", "target", "masken"], 1),
+    **dict.fromkeys(["stuffthingmaps", "labeledapproved", "cameraseg", "pixellabeldata"], 1),
     **dict.fromkeys(["mascaras", "máscaras", "masques", "maschere", "maskers"], 1),
-    **dict.fromkeys(["segmentationclassnpy"], 2),
+    **dict.fromkeys(["segmentationclassnpy", "semantic"], 2),
     **dict.fromkeys(["segmentationobject", "2ndmanual", "gtcoarse", "instances", "instancemasks", "visualization"], 3),
     **dict.fromkeys(["segmentationclassvisualization", "segmentationobjectpng", "segmentationobjectvisualization"], 3),
-    **dict.fromkeys(["overlay", "overlays", "viz"], 3),
+    **dict.fromkeys(["overlay", "overlays", "viz", "maskshuman", "manual2"], 3),
+    **dict.fromkeys(["instance", "panoptic", "semanticrgb", "colormap", "colormaps"], 3),
 }
 #: Words at the end or the beginning of a mask's name, with their rank as above.
 MASK_AFFIXES = {
@@ -81,16 +88,49 @@ MASK_AFFIXES = {
         1,
     ),
     **dict.fromkeys(
-        ["annotation", "annot", "ann", "trimap", "l", "manual", "manual1", "1stho", "target", "matte", "labelids"], 1
+        [
+            "annotation",
+            "annot",
+            "anno",
+            "ann",
+            "labeling",
+            "truth",
+            "trimap",
+            "l",
+            "manual",
+            "manual1",
+            "1stho",
+            "target",
+            "matte",
+            "labelids",
+        ],
+        1,
     ),
     **dict.fromkeys(["maske", "mascara", "máscara", "masque", "maschera", "masker"], 1),
     **dict.fromkeys(["labeltrainids"], 2),
     **dict.fromkeys(
-        ["color", "colour", "colors", "colours", "instanceids", "2ndho", "manual2", "viz", "overlay", "blend"], 3
+        [
+            "color",
+            "colour",
+            "colors",
+            "colours",
+            "instanceids",
+            "2ndho",
+            "manual2",
+            "viz",
+            "overlay",
+            "blend",
+            "parts",
+            "flows",
+        ],
+        3,
     ),
 }
-#: Words that stand before another one of the above, as in `_gtFine_labelIds`.
-_BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse"})
+#: Words that stand before another one of the above, as in `_gtFine_labelIds`, `_cp_masks` and
+#: `_ground-truth`.
+_BEFORE_AFFIXES = frozenset({"gtfine", "gtcoarse", "cp", "simple", "ground"})
+#: Words of a folder whose masks are coloured for people to look at, often beside others with numbers of classes.
+_COLOURED = frozenset({"color", "colour"})
 #: Words at the end or the beginning of a picture's name which its mask doesn't have.
 PICTURE_AFFIXES = frozenset(
     ["leftimg8bit", "sat", "image", "img", "rgb", "original", "orig", "photo", "picture", "training", "test", "input"]
@@ -102,6 +142,7 @@ _PICTURE_TOKENS = frozenset({"data"})
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif"})
 #: Parts as nnU-Net writes them: imagesTr, labelsTs.
 _SHORT_PARTS = {"tr": Part.TRAIN, "ts": Part.TEST}
+_RANK_OF_OTHER_VIEWS = 3
 _SEPARATORS = "_-. "
 _MARKED = str.maketrans("-. ", "___")
 _SEPARATED = re.compile(r"[_\-. ]+")
@@ -200,6 +241,7 @@ def _of_tokens(tokens: list[str], whole: str) -> _Word:
         if found and len(tokens) > 1:
             rest = (*left[: found[-1]], *left[found[-1] + 1 :])
             rank = MASK_FOLDERS[tokens[found[-1]]] if role == "mask" else 1
+            rank = rank if _COLOURED.isdisjoint(tokens) else _RANK_OF_OTHER_VIEWS
             others = PICTURE_FOLDERS if role == "mask" else ()
             return _Word(role, tuple(token for token in rest if token not in others), rank)  # type: ignore[arg-type]
     return _Word("", (whole,))
@@ -247,6 +289,11 @@ def _without_affix(stem: str, marked: str) -> list[Reading]:
             tail_at = before_at
         base = stem[:tail_at].rstrip(_SEPARATORS)
         found.append(Reading(base, stem[len(base) :], MASK_AFFIXES[last]))
+        again_at = marked.rfind("_", 0, len(base))
+        word = base[again_at + 1 :]
+        if again_at > 0 and word in MASK_AFFIXES and len(word) > 1:  # a_label_ground-truth
+            base = stem[:again_at].rstrip(_SEPARATORS)
+            found.append(Reading(base, stem[len(base) :], max(MASK_AFFIXES[word], MASK_AFFIXES[last])))
     if first in MASK_AFFIXES and len(first) > 1:
         base = stem[head_at:].lstrip(_SEPARATORS)
         found.append(Reading(base, stem[: len(stem) - len(base)], MASK_AFFIXES[first]))

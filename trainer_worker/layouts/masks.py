@@ -22,6 +22,7 @@ from trainer_worker.layouts.mask_pairs import Candidates, Pairs, candidates, pai
 from trainer_worker.layouts.mask_words import folder_meaning
 from trainer_worker.layouts.name_lists import skipped_sentence
 from trainer_worker.layouts.numbered_names import shifted_numbers
+from trainer_worker.layouts.pair_findings import NO_MASK
 from trainer_worker.layouts.part_names import PART_WORDS, parts_of
 from trainer_worker.layouts.split_lists import split_lists
 from trainer_worker.layouts.tree import Tree
@@ -38,6 +39,8 @@ ROWS = (
 )
 #: The format of a folder's files of annotations is told from this many of them.
 _LOOKED_AT = 20
+#: Two folders may hold pictures and their masks if this share of their files has the same names.
+_SHARE_OF_SAME_NAMES = 0.8
 
 #: Columns of tables that hold masks, such as those of Kaggle's competitions.
 _RUN_LENGTHS = ("encodedpixels", "rle_mask")
@@ -53,9 +56,8 @@ def recognise_masks(tree: Tree) -> MaskLayout:
     """
     tree, corrections = set_aside_corrections(tree)
     layout = corrections.of_masks(_with_split(_recognised(tree), tree))
-    rule = f"{layout.rule}{_split_sentence({picture.part for picture in layout.pictures})}"
     findings = (*tree.findings, *layout.findings, *unfinished_findings(tree.files))
-    return dataclasses.replace(layout, rule=rule, findings=findings)
+    return dataclasses.replace(layout, findings=findings)
 
 
 def _recognised(tree: Tree) -> MaskLayout:
@@ -64,14 +66,15 @@ def _recognised(tree: Tree) -> MaskLayout:
         exports = _kinds_of_json(files).get("label_studio", [])
         return label_studio.recognise_label_studio(brushes, files, exports)
     found = candidates(tree)
-    if not found.files or not found.pictures:
-        raise _no_images(tree, found)
-    pairs = pair_masks(found)
+    in_masks_only = not found.pictures
+    if in_masks_only:
+        found = candidates(tree, folders_tell=False)
+    pairs = pair_masks(found) if found.pictures else None
     if pairs is not None:
         return _of_pairs(pairs, files)
-    layout = _of_annotations(files, found)
+    layout = _of_annotations(files, found) if found.pictures else None
     if layout is None:
-        raise _no_masks(tree, found)
+        raise _no_images(tree, found) if in_masks_only else _no_masks(tree, found)
     return layout
 
 
@@ -88,14 +91,6 @@ def _with_split(layout: MaskLayout, tree: Tree) -> MaskLayout:
         for picture in layout.pictures
     )
     return dataclasses.replace(layout, pictures=pictures)
-
-
-def _split_sentence(parts: set[Part]) -> str:
-    """What becomes of the caller's own split; "" without one."""
-    if Part.TEST in parts:
-        unused = " val is not used." if Part.VAL in parts else ""
-        return f" The split is your own: test scores the model and never trains.{unused}"
-    return " The split is your own: val scores the model and never trains." if Part.VAL in parts else ""
 
 
 def _part_around(path: str, split: dict[str, Part]) -> Part:
@@ -140,7 +135,7 @@ def _unused_annotations(files: AnnotationFiles, pairs: Pairs) -> list[Finding]:
         unused += sorted(labels.values())
     if not unused:
         return []
-    unmasked = [file.path for file in pairs.unused if file.reason == mask_pairs.NO_MASK]
+    unmasked = [file.path for file in pairs.unused if file.reason == NO_MASK]
     if len(unmasked) > len(pairs.pictures):
         raise TrainingError(
             "layout_unclear",
@@ -313,12 +308,14 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
     folders = found.folders_of_pictures
     cure = "Put one mask for each picture into masks/, named <picture>.png or <picture>_mask.png."
     skipped = skipped_sentence(tree.skipped)
+    cure += _same_names(found)
     masks = [found.files[number].path for number in sorted(found.in_mask_folder)]
     if masks:
         picture = found.files[found.pictures[0]].path
+        stem = posixpath.splitext(posixpath.basename(picture))[0]
+        cure += f" So that of {picture} is called {stem}.png or {stem}_mask.png."
         in_folders = [found.files[number] for number in sorted(found.in_mask_folder)]
-        of_pictures = [found.files[number] for number in found.pictures]
-        shift = shifted_numbers(of_pictures, in_folders, {file.path for file in (*of_pictures, *in_folders)})
+        shift = shifted_numbers([found.files[number] for number in found.pictures], in_folders)
         cure += f" {shift} If they belong together, give each mask the number of its picture." if shift else ""
         return TrainingError(
             "no_masks",
@@ -339,6 +336,22 @@ def _no_masks(tree: Tree, found: Candidates) -> TrainingError:
         "no_masks",
         f"The project has {len(found.pictures)} pictures in {where} but no masks for them{_not_read(tree, found)}. "
         f"{cure}{skipped}",
+    )
+
+
+def _same_names(found: Candidates) -> str:
+    """A sentence if there are two folders only, whose files have the same names; else ""."""
+    stems: dict[str, set[str]] = defaultdict(set)
+    for file in found.files:
+        stems[posixpath.dirname(file.path)].add(file.stem)
+    if len(stems) != 2:
+        return ""
+    (one, names), (other, others) = stems.items()
+    if len(names & others) < _SHARE_OF_SAME_NAMES * max(len(names), len(others)):
+        return ""
+    return (
+        f" The folders {one or '.'} and {other or '.'} hold files of the same names: if those of one are the masks of "
+        "the others, rename the folders to images and masks."
     )
 
 

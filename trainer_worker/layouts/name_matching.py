@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import posixpath
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,8 @@ from trainer_worker.layouts.name_lists import some_of
 
 #: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
-#: Zeros in front of the last number, which is no decimal place (1.05 is not 1.5).
-_ZEROS = re.compile(r"(?<!\d)(?<!\d\.)0+(?=\d+\D*$)")
+#: Names in folders that are not parallel pair without words such as RGB if this share of the masks left does.
+_SHARE_OF_SHORTER = 0.8
 
 
 class NamedFile(NamedTuple):
@@ -95,6 +94,7 @@ class Matches:
     used: the rules in the order in which they were applied, each with its number of pairs.
     second: for each mask whose picture has another mask, that picture.
     outranked: masks that show the same as a better one, such as one colour for each object.
+    by_number: a pair of each rule by which only numbers fit, see numbered_names.py.
     """
 
     masks: dict[int, list[int]] = field(default_factory=dict)
@@ -102,6 +102,7 @@ class Matches:
     taken: set[int] = field(default_factory=set)
     second: dict[int, int] = field(default_factory=dict)
     outranked: set[int] = field(default_factory=set)
+    by_number: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def take(self, picture: int, masks: Iterable[int]) -> None:
         self.masks.setdefault(picture, []).extend(masks)
@@ -119,7 +120,7 @@ class NameMatching:
     """
 
     def __init__(self, files: Sequence[NamedFile], pictures: Sequence[int], masks: Sequence[int]) -> None:
-        self._files = files
+        self.files = files
         self._pictures, self._masks = pictures, masks
         self.found = Matches()
 
@@ -127,7 +128,7 @@ class NameMatching:
         """Pair within one place by the known words. needs_affix: these are masks only if their name has such a word."""
         index: dict[tuple[tuple[str, ...], str], list[tuple[int, str]]] = defaultdict(list)
         for number in self._pictures:
-            file = self._files[number]
+            file = self.files[number]
             for base, affix in picture_readings(file.stem):
                 index[file.meaning.place, base].append((number, affix))
         by_rule: dict[Rule, list[_Candidate]] = defaultdict(list)
@@ -150,14 +151,14 @@ class NameMatching:
 
         A reading with a number counts only if no other fits: the mask `scan_1` belongs to `scan_1`, not to `scan`.
         """
-        file = self._files[number]
+        file = self.files[number]
         found: list[tuple[Rule, _Candidate]] = []
         for reading in mask_readings(file.stem):
             if (needs_affix and not reading.affix) or (reading.numbered and found):
                 continue
             group = (file.meaning.place, reading.base + reading.suffix)
             for picture, affix in index.get((file.meaning.place, reading.base), ()):
-                if picture == number or (reading.suffix and self._files[picture].suffix != reading.suffix):
+                if picture == number or (reading.suffix and self.files[picture].suffix != reading.suffix):
                     continue
                 if reading.numbered and affix == FIRST_CHANNEL:
                     continue  # frame_0004 belongs to its own frame, and not to frame_0000
@@ -221,13 +222,14 @@ class NameMatching:
         if not candidates:
             return []
         for same in (_same_spelling, _same_suffix):
-            chosen = [[mask for mask in masks if same(self._files[p], self._files[mask])] for p in pictures]
+            chosen = [[mask for mask in masks if same(self.files[p], self.files[mask])] for p in pictures]
             used = [found[0] for found in chosen if len(found) == 1]
             if not numbered and len(used) == len(pictures) == len(masks) == len(set(used)):
                 return [(picture, found) for picture, found in zip(pictures, chosen, strict=True)]
-        raise unclear_names([self._files[n].path for n in pictures], [self._files[n].path for n in masks + numbered])
+        raise unclear_names([self.files[n].path for n in pictures], [self.files[n].path for n in masks + numbered])
 
-    def _left(self) -> tuple[list[int], list[int]]:
+    def left(self) -> tuple[list[int], list[int]]:
+        """The pictures and the masks without a partner, as numbers of files."""
         found = self.found
         pictures = [n for n in self._pictures if n not in found.masks and n not in found.taken]
         masks = [n for n in self._masks if n not in found.taken and n not in found.masks and n not in found.second]
@@ -236,69 +238,78 @@ class NameMatching:
 
     def by_name_alone(self, is_mask_folder: frozenset[int]) -> None:
         """Pair files of one name wherever they lie, but within one part of the split."""
-        pictures, masks = self._left()
+        pictures, masks = self.left()
         index: dict[str, list[int]] = defaultdict(list)
-        with_mask = [self._files[number] for number in self.found.masks]
-        paired = {(file.stem, file.meaning.part, file.meaning.place) for file in with_mask}
-        for number in pictures:
-            file = self._files[number]
-            # Beside a picture that has a mask, one of the same name in a folder of any name may be a prediction.
-            beside = (file.stem, file.meaning.part, file.meaning.place[:-1])
-            if file.meaning.role == "picture" or beside not in paired:
-                index[file.stem].append(number)
+        for number in self._without_predictions(pictures):
+            index[self.files[number].stem].append(number)
         groups: dict[str, list[tuple[int, int, Reading]]] = defaultdict(list)
         for number in masks:
             if number not in is_mask_folder:
                 continue
-            for reading in mask_readings(self._files[number].stem):
-                fits = [p for p in index.get(reading.base, ()) if parts_fit(self._files[p], self._files[number])]
+            for reading in mask_readings(self.files[number].stem):
+                fits = [p for p in index.get(reading.base, ()) if parts_fit(self.files[p], self.files[number])]
                 if fits and not reading.numbered:
                     groups[reading.base] += [(picture, number, reading) for picture in fits]
                     break
         pairs = 0
         for group in groups.values():
-            best = min(self._files[mask].meaning.rank for _, mask, _ in group)
-            group = [entry for entry in group if self._files[entry[1]].meaning.rank == best]
+            best = min(self.files[mask].meaning.rank for _, mask, _ in group)
+            group = [entry for entry in group if self.files[entry[1]].meaning.rank == best]
             if len({picture for picture, _, _ in group}) > 1 or len({mask for _, mask, _ in group}) > 1:
                 raise unclear_names(
-                    sorted({self._files[picture].path for picture, _, _ in group}),
-                    sorted({self._files[mask].path for _, mask, _ in group}),
+                    sorted({self.files[picture].path for picture, _, _ in group}),
+                    sorted({self.files[mask].path for _, mask, _ in group}),
                 )
             self.found.take(group[0][0], [group[0][1]])
             pairs += 1
         self.found.count("<name>, wherever it lies", pairs)
 
-    def by_number(self, is_mask_folder: frozenset[int]) -> None:
-        """Pair names within one place that differ only in the zeros in front of numbers: 7 and 0007."""
-        pictures, masks = self._left()
-        shown: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
-        drawn: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
-        for number in pictures:
-            shown[self._files[number].meaning.place, _without_zeros(self._files[number].stem)].append(number)
+    def _without_predictions(self, pictures: Sequence[int]) -> list[int]:
+        """All but those in a folder of any name beside a picture of their name that has a mask."""
+        with_mask = [self.files[number] for number in self.found.masks]
+        paired = {(file.stem, file.meaning.part, file.meaning.place) for file in with_mask}
+        files = [(number, self.files[number]) for number in pictures]
+        return [
+            number
+            for number, file in files
+            if file.meaning.role == "picture" or (file.stem, file.meaning.part, file.meaning.place[:-1]) not in paired
+        ]
+
+    def by_shorter_name(self, is_mask_folder: frozenset[int]) -> None:
+        """Pair names that are alike but for the words for pictures and masks, wherever they lie: a_RGB and a_label.
+
+        Each must fit one other only, and most of the masks that are left must pair.
+        """
+        pictures, masks = self.left()
+        masks = [number for number in masks if number in is_mask_folder]
+        shown: dict[str, list[int]] = defaultdict(list)
+        drawn: dict[str, list[int]] = defaultdict(list)
+        for number in self._without_predictions(pictures):
+            readings = picture_readings(self.files[number].stem)
+            for base in {base for base, affix in readings if affix != FIRST_CHANNEL} - {""}:
+                shown[base].append(number)
         for number in masks:
-            file = self._files[number]
-            bases = {_without_zeros(reading.base) for reading in mask_readings(file.stem) if not reading.numbered}
-            for key in {(file.meaning.place, base) for base in bases} & shown.keys():
-                if number in is_mask_folder:
-                    drawn[key].append(number)
-        pairs = 0
-        for key, found in drawn.items():
-            if len(found) == len(shown[key]) == 1 and found[0] not in self.found.taken:
-                self.found.take(shown[key][0], found)
-                pairs += 1
-        self.found.count("<name>, with other zeros in front of its number", pairs)
+            bases = {reading.base for reading in mask_readings(self.files[number].stem) if not reading.numbered}
+            for base in bases & shown.keys():
+                drawn[base].append(number)
+        single = {shown[base][0]: found[0] for base, found in drawn.items() if len(found) == len(shown[base]) == 1}
+        pairs = {p: mask for p, mask in single.items() if parts_fit(self.files[p], self.files[mask])}
+        if len(set(pairs.values())) == len(pairs) >= max(_LEAST_OF_LEARNED_RULE, _SHARE_OF_SHORTER * len(masks)):
+            for picture, mask in pairs.items():
+                self.found.take(picture, [mask])
+            self.found.count("<name> without the words for pictures and masks, wherever it lies", len(pairs))
 
     def by_learned_affix(self, is_mask_folder: frozenset[int]) -> None:
         """Pair by an affix that is in no list of words, if many masks have it."""
-        pictures, masks = self._left()
+        pictures, masks = self.left()
         masks = [number for number in masks if number in is_mask_folder]
-        index = {(self._files[n].meaning.place, self._files[n].stem): n for n in pictures}
+        index = {(self.files[n].meaning.place, self.files[n].stem): n for n in pictures}
         by_rule: dict[Rule, list[_Candidate]] = defaultdict(list)
         for number in masks:
-            place, stem = self._files[number].meaning.place, self._files[number].stem
+            place, stem = self.files[number].meaning.place, self.files[number].stem
             for base, affix in _cuts(stem):
                 if (picture := index.get((place, base))) is not None:
-                    rank = (self._files[number].meaning.rank, 1)
+                    rank = (self.files[number].meaning.rank, 1)
                     by_rule[Rule(affix)].append(_Candidate(picture, number, False, rank, (place, base)))
                     break
         enough = max(_LEAST_OF_LEARNED_RULE, len(masks) // 2)
@@ -310,16 +321,16 @@ class NameMatching:
         This is the folder of masks of the picture's name, or the one beside it if it is the only picture of its place,
         as in <id>/images/ and <id>/masks/.
         """
-        pictures, masks = self._left()
+        pictures, masks = self.left()
         of_place: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for number in masks:
             if number in is_mask_folder:
-                of_place[self._files[number].meaning.place].append(number)
-        in_place = Counter(self._files[number].meaning.place for number in pictures)
-        paired = {self._files[number].meaning.place for number in self.found.masks}
+                of_place[self.files[number].meaning.place].append(number)
+        in_place = Counter(self.files[number].meaning.place for number in pictures)
+        paired = {self.files[number].meaning.place for number in self.found.masks}
         chosen: list[tuple[int, list[int]]] = []
         for number in pictures:
-            place, stem = self._files[number].meaning.place, self._files[number].stem
+            place, stem = self.files[number].meaning.place, self.files[number].stem
             if named := of_place.get((*place, stem)):
                 chosen.append((number, named))
             elif place and in_place[place] == 1 and place not in paired and place in of_place:
@@ -332,14 +343,14 @@ class NameMatching:
 
     def by_suffix(self, lossless: frozenset[str], lossy: frozenset[str]) -> None:
         """Pair a.jpg with a.png in the same folder."""
-        pictures, _ = self._left()
+        pictures, _ = self.left()
         of_name: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
         for number in pictures:
-            of_name[self._files[number].meaning.place, self._files[number].stem].append(number)
+            of_name[self.files[number].meaning.place, self.files[number].stem].append(number)
         pairs = 0
         for same_name in of_name.values():
-            shown = [n for n in same_name if self._files[n].suffix in lossy]
-            drawn = [n for n in same_name if self._files[n].suffix in lossless]
+            shown = [n for n in same_name if self.files[n].suffix in lossy]
+            drawn = [n for n in same_name if self.files[n].suffix in lossless]
             if len(shown) == len(drawn) == 1 and len(same_name) == 2:
                 self.found.take(shown[0], drawn)
                 pairs += 1
@@ -376,11 +387,6 @@ def places_fit(picture: NamedFile, mask: NamedFile) -> bool:
     """Whether one lies where the other does, or in a folder below it."""
     places = sorted((picture.meaning.place, mask.meaning.place), key=len)
     return places[1][: len(places[0])] == places[0]
-
-
-def _without_zeros(stem: str) -> str:
-    """A name without the zeros in front of its last number."""
-    return _ZEROS.sub("", stem)
 
 
 def _cuts(stem: str) -> list[tuple[str, str]]:

@@ -18,6 +18,15 @@ def scoring_part(parts: Set[Part]) -> Part | None:
     return next((part for part in (Part.TEST, Part.VAL) if part in parts), None)
 
 
+def split_sentence(parts: Set[Part]) -> str:
+    """What becomes of the caller's own split of pictures with masks; "" without a part that scores."""
+    scoring = scoring_part(parts)
+    if scoring is None:
+        return ""
+    unused = " val is not used." if scoring is Part.TEST and Part.VAL in parts else ""
+    return f" The split is your own: {scoring} scores the model and never trains.{unused}"
+
+
 def split_findings(pictures: Sequence[tuple[str, Part]], labels: Sequence[str]) -> list[Finding]:
     """What the caller's own split does; nothing where no part scores. pictures: the label and the part of each."""
     parts = Counter(part for _, part in pictures)

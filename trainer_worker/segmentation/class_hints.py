@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainer_worker.layouts.layout import MAX_CLASSES
+from trainer_worker.segmentation.classes import UNLABELLED
 from trainer_worker.segmentation.mask_levels import Levels
 from trainer_worker.segmentation.mask_values import TRANSPARENT, Coding, MaskValues, Reading, unpacked
 
@@ -70,9 +71,26 @@ def strays(levels: Levels, masks: Sequence[MaskValues], reading: Reading) -> str
     return f"Of {len(masks)} masks, {said}. If that is a mistake, correct these masks or leave them out. "
 
 
+def _marks_unlabelled(levels: Levels, reading: Reading) -> bool:
+    """Whether 255 lies beside numbers that a list can have, so that it would be unlabelled."""
+    values = {area[0] for area in levels.areas}
+    numbers = values - {UNLABELLED}
+    listable = all(value == int(value) and 0 <= value < MAX_CLASSES for value in numbers)
+    return reading is Reading.NUMBERS and UNLABELLED in values and listable
+
+
+def about_255(levels: Levels, reading: Reading) -> str:
+    """What becomes of 255 with the list that fits; "" if the masks don't hold it beside the numbers of classes."""
+    if not _marks_unlabelled(levels, reading):
+        return ""
+    return "255 then counts as unlabelled. If it is a class, save it with the next free number.\n"
+
+
 def fitting_list(levels: Levels, reading: Reading) -> str:
     """The lines of a classes.txt with these areas as classes."""
     values = [area[0] for area in levels.areas if area[0] != TRANSPARENT]
+    if _marks_unlabelled(levels, reading):
+        values.remove(UNLABELLED)
     if reading is Reading.NUMBERS and all(value == int(value) and 0 <= value < MAX_CLASSES for value in values):
         lines = ["background", *(f"class_{number}" for number in range(1, int(max(values)) + 1))]
     elif reading is Reading.NUMBERS and max(values) > 255:  # to be saved with numbers that can be listed

@@ -1,7 +1,9 @@
-"""Finds copies of one picture whose masks contradict each other."""
+"""Finds copies of one picture whose masks contradict each other, and one mask that serves different pictures."""
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from trainer_worker.segmentation.folders import Examples, MaskFolders
 
 #: Two masks of one picture contradict each other if less than this share of their foreground is the same.
 LEAST_SHARED = 0.5
+#: One mask is repeated if at least so many different pictures have it, and this share of all pictures such a mask.
+_LEAST_PICTURES, LEAST_REPEATED = 3, 0.1
 
 
 def contradicting_masks(folders: MaskFolders, examples: Examples, same_look: Any) -> list[Finding]:
@@ -31,6 +35,27 @@ def contradicting_masks(folders: MaskFolders, examples: Examples, same_look: Any
     files = list(dict.fromkeys(found))
     sentence = f"{len(files)} pictures look the same as another one, but their masks mark something else."
     return [finding("copies_with_other_masks", Severity.WARNING, sentence, "Keep the right mask of each.", files)]
+
+
+def repeated_masks(folders: MaskFolders, examples: Examples, together: Any) -> list[Finding]:
+    """Masks that are the same for different pictures.
+
+    together: int64 (pairs,), equal for copies, versions and series of one picture. Tiles are not compared.
+    """
+    if len(examples.owners) != len(folders.pairs):
+        return []
+    rows: dict[bytes, list[int]] = defaultdict(list)
+    for row, mask in enumerate(examples.masks):
+        if (mask != mask.flat[0]).any():
+            rows[hashlib.sha256(mask.tobytes()).digest()].append(row)
+    different = [same for same in rows.values() if len(np.unique(together[same])) >= _LEAST_PICTURES]
+    repeated = sorted(row for same in different for row in same)
+    if len(repeated) < LEAST_REPEATED * len(folders.pairs):
+        return []
+    files = [folders.name_of(folders.pairs[row].picture) for row in repeated]
+    sentence = f"{len(files)} of {len(folders.pairs)} pictures have the same mask as other, different pictures."
+    cure = "This is right if the object never moves, or for versions of one picture. Otherwise draw the right masks."
+    return [finding("masks_repeated", Severity.WARNING, sentence, cure, files)]
 
 
 def _shared(one: Any, other: Any) -> float:

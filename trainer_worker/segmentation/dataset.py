@@ -16,6 +16,7 @@ from trainer_worker.attempt.attempt import Attempt
 from trainer_worker.attempt.time_budget import INTERIM_MODEL_SHARE
 from trainer_worker.layouts.count_findings import pair_count_findings
 from trainer_worker.layouts.mirroring import mirror_findings
+from trainer_worker.layouts.name_lists import some_of
 from trainer_worker.pictures.contents import content_hashes
 from trainer_worker.pictures.copies import (
     Copies,
@@ -27,7 +28,7 @@ from trainer_worker.pictures.copies import (
 from trainer_worker.pictures.skipped_findings import unreadable_findings
 from trainer_worker.pictures.splits import Split, Wanted, given_split, stratified_split
 from trainer_worker.segmentation.classes import pictures_with, rarest_class
-from trainer_worker.segmentation.copied_masks import contradicting_masks
+from trainer_worker.segmentation.copied_masks import contradicting_masks, repeated_masks
 from trainer_worker.segmentation.folders import Cutting, Examples, MaskFolders, read_pairs
 from trainer_worker.segmentation.plan import LEAST_HELD_OUT
 
@@ -73,7 +74,8 @@ def read_mask_dataset(folders: MaskFolders, options: SegmentationOptions, attemp
     copies = copies_of_pairs(folders, examples, contents)
     split = split_pairs(folders, present, copies, options, attempt.job.gate.sides(contents))
     report = _report(folders, copies, present, split, options)
-    report = report.with_findings(contradicting_masks(folders, examples, copies.same_look))
+    contradicting = contradicting_masks(folders, examples, copies.same_look)
+    report = report.with_findings([*contradicting, *repeated_masks(folders, examples, copies.together)])
     attempt.found(report)
     warnings = report.warnings()
     fewer = cutting.fitting(examples.tiles, len(folders.pairs))
@@ -153,7 +155,7 @@ def _report(
         *copies_findings(copies),
         *of_split,
         *pair_count_findings(len(folders.pairs)),
-        *(_class_findings(names, present, split) if folders.classes.listed else ()),
+        *(class_findings(names, present, split) if folders.classes.listed else ()),
         *mirror_findings(names[1:], options.mirror),
     ]
     return msgspec.structs.replace(
@@ -165,14 +167,31 @@ def _report(
     )
 
 
-def _class_findings(names: Sequence[str], present: Any, split: Split) -> list[Finding]:
-    """Which classes could not be learned or scored. The background is left out: masks without any are normal."""
+def _absent_classes(absent: Sequence[tuple[int, str]]) -> list[Finding]:
+    """One finding on the listed classes that no mask holds. A list such as that of PASCAL VOC may have many."""
+    if not absent:
+        return []
+    if len(absent) == 1:
+        ((number, name),) = absent
+        sentence = f"No mask holds class {number}, {name!r}: the model can't know it."
+    else:
+        named = some_of([f"{number} ({name})" for number, name in absent])
+        sentence = f"No mask holds {len(absent)} of the listed classes: {named}. The model can't know them."
+    return [finding("classes_not_scored", Severity.WARNING, sentence)]
+
+
+def class_findings(names: Sequence[str], present: Any, split: Split) -> list[Finding]:
+    """Which classes could not be learned or scored. The background is left out: masks without any are normal.
+
+    present: bool (pairs, classes), whether the masks of a pair hold a class.
+    """
     trained, scored = present[split.train].any(axis=0), present[split.held_out].any(axis=0)
-    found = []
+    numbers = range(1, len(names))
+    found = _absent_classes([(number, names[number]) for number in numbers if not present[:, number].any()])
     for number, name in enumerate(names[1:], start=1):
         if not present[:, number].any():
-            sentence, cure = f"No mask holds class {number}, {name!r}: the model can't know it.", ""
-        elif not trained[number]:
+            continue
+        if not trained[number]:
             sentence, cure = f"No picture to train on shows {name!r}: the model can't know it.", "Add pictures of it."
         elif not scored[number]:
             sentence, cure = f"No held-out picture shows {name!r}: its own score says nothing.", "Add pictures of it."

@@ -25,7 +25,7 @@ from trainer_worker.layouts.layout import Drawing, MaskedFile, MaskFile, MaskLay
 from trainer_worker.layouts.mask_pairs import ARRAY_SUFFIX
 from trainer_worker.layouts.masks import recognise_masks
 from trainer_worker.layouts.name_lists import skipped_sentence
-from trainer_worker.layouts.split_findings import lost_part_findings
+from trainer_worker.layouts.split_findings import lost_part_findings, split_sentence
 from trainer_worker.layouts.tree import Tree, walk
 from trainer_worker.pictures.decoding_budget import DecodingBudget
 from trainer_worker.pictures.grey_scale import with_grey_scale
@@ -60,7 +60,8 @@ class MaskFolders:
     """What a project's folders hold: the pairs in the order of their names, and what was left out.
 
     layout, layout_rule: how they were recognised, see MaskLayout. findings: what their owner should know. parts: those
-    of the caller's own split, before unreadable pictures were left out.
+    of the caller's own split, before unreadable pictures were left out. What becomes of the split depends on those that
+    are left, so only the report says it.
     """
 
     reader: PictureReader
@@ -132,13 +133,13 @@ class MaskFolders:
         for pair in self.pairs:
             if isinstance(pair.mask, Drawing):
                 counts.update({item.class_name for item in pair.mask.objects})
-        parts = Counter(pair.part.value for pair in self.pairs if pair.part is not Part.ANY)
+        parts = Counter(pair.part for pair in self.pairs)
         return DataReport(
             layout=self.layout,
-            rule=self.layout_rule,
+            rule=self.layout_rule + split_sentence(parts.keys()),
             pictures=len(self.pairs),
             counts={name: counts[name] for name in self.classes.names if counts[name]},
-            split=dict(parts),
+            split={part.value: count for part, count in parts.items() if part is not Part.ANY},
             skipped=len(self.skipped),
             findings=gravest_first([*self.findings, *self._lost_part()]),
         )

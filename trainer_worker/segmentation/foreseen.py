@@ -37,7 +37,7 @@ def foresee(
     folders.leave_out_unreadable(headers)
     read = folders.report()
     report = msgspec.structs.replace(
-        report, pictures=read.pictures, counts=read.counts, split=read.split, findings=read.findings
+        report, rule=read.rule, pictures=read.pictures, counts=read.counts, split=read.split, findings=read.findings
     )
     try:
         require_enough(folders)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer_worker.layouts.layout import MAX_CLASSES
 from trainer_worker.segmentation.mask_values import (
     TRANSPARENT,
     Coding,
@@ -135,16 +136,24 @@ def touching_share(levels: Levels, value: float) -> float:
 def reading_of(masks: Sequence[MaskValues]) -> Reading:
     """Which number of a pixel tells what it shows, for the whole set, if no file lists classes.
 
-    It is the opacity if nothing else differs. Palettes are read by their colours, since programs order them as they
-    like. If the colours look the same, the palette index counts.
+    It is the opacity if nothing else differs, or if what is opaque is a photo. Palettes are read by their colours,
+    since programs order them as they like. If the colours look the same, the palette index counts.
     """
     varies = any(mask.alpha is not None and len(mask.alpha.values) > 1 for mask in masks)
-    if varies and all(mask.is_one_colour or (mask.alpha is None and mask.distinct == 1) for mask in masks):
+    if varies and all(mask.is_one_colour or mask.distinct == 1 for mask in masks):
+        return Reading.ALPHA
+    if varies and _are_cut_out(masks):
         return Reading.ALPHA
     if any(mask.coding is Coding.COLOUR for mask in masks):
         return Reading.COLOURS
     palettes = [mask.palette for mask in masks if mask.coding is Coding.PALETTE]
     return Reading.COLOURS if palettes and all(_can_be_seen(palette) for palette in palettes) else Reading.NUMBERS
+
+
+def _are_cut_out(masks: Sequence[MaskValues]) -> bool:
+    """Whether most masks are photos whose background was made transparent, and the others may be such."""
+    photos = sum(mask.alpha is not None and mask.distinct > MAX_CLASSES + 1 for mask in masks)
+    return 2 * photos > len(masks) and all(mask.alpha is not None or mask.distinct == 1 for mask in masks)
 
 
 def _can_be_seen(palette: Mapping[int, int]) -> bool:

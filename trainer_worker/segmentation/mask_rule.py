@@ -54,10 +54,14 @@ class MaskRule:
         return found
 
     def _nearest(self, values: Any) -> Any:
-        """The class of the nearest value; of two that are equally near, the one with the lower class number."""
+        """The class of the nearest value; of two that are equally near, the one with the lower class number.
+
+        A pixel that can be seen is never near to a transparent one.
+        """
         best = np.full(len(values), np.inf)
         numbers = np.zeros(len(values), np.uint8)
-        for value, number in sorted(self.meaning.items(), key=lambda item: item[1]):
+        seen = {value: number for value, number in self.meaning.items() if value != TRANSPARENT}
+        for value, number in sorted(seen.items(), key=lambda item: item[1]):
             distance = self._distance(values, value)
             numbers[distance < best] = number
             best = np.minimum(best, distance)

@@ -104,7 +104,7 @@ def _values(file: str, image: Image.Image) -> MaskValues:
         distinct=len(values),
         lowest=float(visible.min(initial=0.0)),
         highest=float(visible.max(initial=0.0)),
-        alpha=_alpha(image) if has_alpha else None,
+        alpha=_alpha(image) if image.mode in WITH_ALPHA else None,
         is_one_colour=has_alpha and all(low == high for low, high in _extremes_of_colour(image)),
         is_fraction=bool((visible != np.floor(visible)).any()),
         palette=_palette(image, values) if coding is Coding.PALETTE else {},

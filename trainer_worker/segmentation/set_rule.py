@@ -25,7 +25,9 @@ MOSTLY_FOREGROUND = 0.85
 #: A few masks, at most this share, may have foreground and background swapped if each of them has at least this much
 #: foreground, and this much more than any other mask.
 _FEW, _SWAPPED_FOREGROUND, _SWAPPED_GAP = 0.1, 0.5, 0.4
-#: The same for palette masks. Programs order palettes as they like, so the mix-up is more likely.
+#: More masks may be swapped if those have at least this much foreground, and all others at most this much.
+_MUCH_FOREGROUND, _LITTLE_FOREGROUND = 0.7, 0.3
+#: The same as MOSTLY_FOREGROUND for palette masks. Programs order palettes as they like, so the mix-up is more likely.
 MOSTLY_FOREGROUND_OF_PALETTES = 0.6
 
 
@@ -137,10 +139,13 @@ def _on_foreground(masks: Sequence[MaskValues], rule: MaskRule) -> list[Finding]
 
 
 def _swapped(shares: Sequence[float]) -> list[int]:
-    """The rows of a few masks that stand out by their share of foreground. Masks that are full are named anyway."""
+    """The rows of masks that stand out by their share of foreground. Masks that are full are named anyway."""
     partial = [row for row in np.argsort(shares, kind="stable").tolist() if shares[row] < 1.0]
     for count in range(1, int(_FEW * len(partial)) + 1):
         least, others = shares[partial[-count]], shares[partial[-count - 1]]
         if least >= _SWAPPED_FOREGROUND and least - others >= _SWAPPED_GAP:
             return partial[-count:]
-    return []
+    much = [row for row in partial if shares[row] >= _MUCH_FOREGROUND]
+    little = [row for row in partial if shares[row] <= _LITTLE_FOREGROUND]
+    least = max(1, int(_FEW * len(partial)))
+    return much if len(much) + len(little) == len(partial) and min(len(much), len(little)) > least else []

@@ -12,7 +12,7 @@ import numpy as np
 from protocol.data_report import Finding, Severity, finding
 from protocol.errors import TrainingError
 from trainer_worker.layouts.layout import MAX_CLASSES
-from trainer_worker.segmentation.class_hints import fitting_list, listed_levels, named, strays
+from trainer_worker.segmentation.class_hints import about_255, fitting_list, listed_levels, named, strays
 from trainer_worker.segmentation.classes import FOREGROUND_OR_NOT, UNLABELLED
 from trainer_worker.segmentation.mask_levels import (
     LEAST_TOUCHING,
@@ -105,9 +105,8 @@ def _background(areas: Sequence[Area], levels: Levels, reading: Reading) -> tupl
     if len(areas) < 2:
         return (dark[0], "") if dark else ((), "")
     if len(dark) == 1:
-        return dark[
-            0
-        ], "the darker of the two is the background" if reading is Reading.COLOURS else "0 is the background"
+        is_zero = reading is not Reading.COLOURS and dark[0][0] == 0
+        return dark[0], "0 is the background" if is_zero else "the darker of the two is the background"
     rarer = min(areas, key=levels.pixels_of)
     share = levels.pixels_of(rarer) / max(1, sum(map(levels.pixels_of, areas)))
     if share > _CLEARLY_RARER:
@@ -194,7 +193,7 @@ def _too_many(masks: Sequence[MaskValues], levels: Levels, reading: Reading) -> 
         f"The masks hold {len(levels.areas)} kinds of pixels, and no classes.txt says what they mean: "
         f"{listed_levels(levels, reading)}. Without it there may be only two: foreground and background. "
         f"{strays(levels, masks, reading)}Add a classes.txt with one line for each class, background first. This one "
-        f"would fit, with names of your own:\n{fitting_list(levels, reading)}\n"
+        f"would fit, with names of your own:\n{fitting_list(levels, reading)}\n{about_255(levels, reading)}"
         "If the numbers only count objects of one kind, save the masks with 255 for all of them.",
     )
 
