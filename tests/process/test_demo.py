@@ -80,8 +80,8 @@ def test_it_uses_the_running_service_and_draws_the_masks(service: ServiceUnderTe
 
 def test_it_says_why_the_service_cannot_be_started(stopped: ServiceUnderTest) -> None:
     with socket.socket() as squatter:
+        # It doesn't listen: the demo would wait for its answer to "is the service ready?".
         squatter.bind(("127.0.0.1", stopped.ports["WEB_PORT"]))
-        squatter.listen()
         done = run_demo(stopped, "--images", "20")
     assert done.returncode == 1
     assert f"Port {stopped.ports['WEB_PORT']}" in done.stderr

@@ -163,13 +163,13 @@ def test_bad_folders_fail_in_words_and_the_next_task_starts_at_once(
         assert not (folder / "models" / task_id).exists()
         assert service.task(task_id)["attempt"] == 1
         assert service.trainers_of(agent) == [training, spare], "a bad folder says nothing against the process"
-    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3)
+    task_id = service.post(project, "classification", imageSize=SIDE_PX, epochs=3, exports="tflite")
     service.wait_for_task(task_id, lambda task: task["phase"] not in ("", "starting"))
     # In a process that was warm before, so it did not wait for TensorFlow.
     assert service.trainers_of(agent) == [training, spare]
     task = service.wait_for_end(task_id)
     assert task["thread"] == "trainer_worker_0"
-    assert accuracy_on_unseen_digits(check_published(project, task), tmp_path, seen=20) >= 0.8
+    assert accuracy_on_unseen_digits(check_published(project, task, others=frozenset()), tmp_path, seen=20) >= 0.8
 
 
 def test_folders_outside_the_data_root_are_refused(service: ServiceUnderTest, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_classes_that_are_recognised_without_fail_need_nothing(tmp_path: Path) -
     advice = advice_for(drawn_dataset(tmp_path, {"ant": 60, "bee": 60}, apart=3.0))
     assert advice.learning_curve is not None
     assert advice.learning_curve["sentence"].startswith("More photos like these would change little")
-    assert not any(entry["named"] for entry in advice.suspect_labels)
+    assert advice.suspect_labels == []
     assert [found.code for found in advice.findings] == ["more_pictures"]
 
 

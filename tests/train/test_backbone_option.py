@@ -16,7 +16,7 @@ from tests.sample_tasks import hex_id
 from tests.train import own_networks
 from tests.train.digit_projects import SIZE, write_digits
 from trainer_worker.attempt.attempt import Attempt
-from trainer_worker.attempt.job import Job, SilentReporter
+from trainer_worker.attempt.job import Cancelled, Job, SilentReporter
 from trainer_worker.attempt.local_weights import LocalWeights
 from trainer_worker.backbones.catalogue import BUNDLED
 from trainer_worker.backbones.own_folder import find_own_folder
@@ -126,22 +126,29 @@ def test_a_network_without_maps_of_five_sizes_is_refused_for_masks(tmp_path: Pat
     assert caught.value.code == "unsupported_option"
 
 
-@pytest.mark.slow
+class CancelledWhenChosen(SilentReporter):
+    """Cancels a task when its backbone has been chosen, long before that is trained."""
+
+    def enter(self, phase: str) -> None:
+        if phase != "read":
+            raise Cancelled
+
+
 @pytest.mark.parametrize(("budget_s", "name"), [(8, "lite0"), (36000, "lite2")])
 def test_auto_takes_what_there_is_time_for(tmp_path: Path, budget_s: int, name: str) -> None:
-    write_digits(tmp_path / "project", range(40))
-    backbone = task(tmp_path / "project", "t1", backbone="auto", epochs=1, time_budget=budget_s)["backbone"]
-    assert backbone["name"] == name
-    assert f"timeBudget of {budget_s} s" in backbone["reason"]
-
-
-@pytest.mark.slow
-def test_a_segmenter_takes_what_there_is_time_for(tmp_path: Path) -> None:
-    make_segmentation_project(tmp_path / "project", 12, 1)
-    options = SegmentationOptions(image_size=SIZE, epochs=1, exports=("tflite",), backbone="auto", time_budget=36000)
-    job = Job(hex_id("t1"), 1, open_project(tmp_path / "project"), "segmentation", options)
-    folder = segmentation.train(Attempt(job, SilentReporter(), tmp_path / "cache", 2)).model_path.parent
-    assert json.loads((folder / "manifest.json").read_text())["backbone"]["name"] == "lite2"
+    write_digits(tmp_path / "digits", range(40))
+    make_segmentation_project(tmp_path / "masks", 12, 1)
+    given: dict[str, Any] = {"image_size": SIZE, "epochs": 1, "backbone": "auto", "time_budget": budget_s}
+    jobs = (
+        (classification, "classification", "digits", ClassificationOptions(**given)),
+        (segmentation, "segmentation", "masks", SegmentationOptions(**given)),
+    )
+    for trainer, train_type, folder, options in jobs:
+        job = Job(hex_id("t1"), 1, open_project(tmp_path / folder), train_type, options)
+        attempt = Attempt(job, CancelledWhenChosen(), tmp_path / "cache", 2)
+        with pytest.raises(Cancelled):
+            trainer.train(attempt)
+        assert attempt.learns_from.split()[0] == BUNDLED[name].weights_sha256, train_type
 
 
 def test_plans_grow_with_the_backbone_and_not_with_the_budget() -> None:

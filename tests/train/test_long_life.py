@@ -25,8 +25,6 @@ from trainer_worker.segmentation import train as segmentation
 from trainer_worker.training.process_memory import release_memory
 
 THREADS = 2
-#: The first tasks fill caches of TensorFlow's and ours.
-UNCOUNTED_TASKS = 2
 #: A leaked graph has thousands.
 FEW_OBJECTS = 200
 
@@ -38,12 +36,11 @@ def _forget() -> Iterator[None]:
 
 
 def objects_left_by(task: Callable[[int], Any]) -> int:
-    """How many more objects live after one more call of `task`, once a few calls have been made."""
-    for number in range(UNCOUNTED_TASKS):
-        task(number)
+    """How many more objects live after the second call of `task`. The first one fills TensorFlow's caches and ours."""
+    task(0)
     release_memory()
     before = len(gc.get_objects())
-    task(UNCOUNTED_TASKS)
+    task(1)
     release_memory()
     return len(gc.get_objects()) - before
 

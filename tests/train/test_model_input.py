@@ -119,8 +119,8 @@ def test_a_classifier_says_the_same_of_every_odd_picture(tmp_path: Path) -> None
     assert {".jpg", ".png"} <= kinds
 
 
-@pytest.mark.parametrize("tiles", [0, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("mask_of", [half, thirds])
+@pytest.mark.slow
+@pytest.mark.parametrize(("mask_of", "tiles"), [(half, 2), (thirds, 0)])
 def test_a_segmenter_draws_the_same_masks(
     tmp_path: Path, mask_of: Callable[[Image.Image], Image.Image], tiles: int
 ) -> None:

@@ -86,11 +86,6 @@ def test_a_classifier_of_scrambled_labels_does_not_come_into_use(tmp_path: Path)
     ]
     assert f"({right[0]} against {right[1]} right" in told["sentence"]
 
-    wanted = classify(project, "wanted", seed=3, promote="always")
-    assert wanted.comparison is not None
-    assert wanted.comparison.promoted
-    assert latest(project) == hex_id("wanted")
-
 
 @pytest.mark.slow
 def test_new_pictures_get_their_share_held_out(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from protocol.options import ClassificationOptions
 from tests.project_folders import open_project, read_manifest
 from tests.sample_tasks import hex_id
+from trainer_worker.attempt.job import Job
 from trainer_worker.pictures.user_files import MAX_FILE_BYTES, UserFiles
 from trainer_worker.project.gate import Gate
 from trainer_worker.project.held_out import HeldOutScores
@@ -179,7 +181,8 @@ def test_a_copy_of_a_model_comes_into_use_like_a_new_one(project: Path, always: 
     publish(project, T1, scores["worse"], fingerprint=mark(project))
     publish(project, T3, scores["better"])
     with open_project(project) as opened:
-        copy = take_over(Gate(opened, "classification", always), mark(project), T2, 1)
+        options = ClassificationOptions(promote="always" if always else "unless_worse")
+        copy = take_over(Job(T2, 1, opened, "classification", options).gate, mark(project), T2, 1)
     assert copy is not None
     assert copy.comparison is not None
     assert (copy.comparison.with_task, copy.promoted, copy.comparison.promoted) == (T3, always, always)
