@@ -7,7 +7,7 @@ meant for callers, and never a stack trace.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from protocol.artifact import UsableModel
 from protocol.data_report import DataReport, Severity
