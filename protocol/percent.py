@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 #: A metric is a share if its name has one of these words. Others, such as a loss, are numbers of their own.
 _SHARES = frozenset({"accuracy", "dice", "iou"})
@@ -22,6 +23,22 @@ def metric_in_words(name: str, value: float) -> str:
     """Such as "training accuracy 91.3 %", "loss 0.2143" or "images 12,345"."""
     is_share = not _SHARES.isdisjoint(name.split("_"))
     return f"{name.replace('_', ' ')} {in_percent(value) if is_share else _number(value)}"
+
+
+def metrics_in_words(metrics: Mapping[str, float]) -> str:
+    """Metrics by their names, one after the other. The ends of an interval follow the score that they belong to, such
+    as "accuracy 93.2 % (95 % interval: 91.0 % to 95.0 %), images 120"."""
+    with_interval = {name for name in metrics if f"{name}_low" in metrics and f"{name}_high" in metrics}
+    ends = {f"{name}_{end}" for name in with_interval for end in ("low", "high")}
+    return ", ".join(
+        metric_in_words(name, value) + (_interval(metrics, name) if name in with_interval else "")
+        for name, value in metrics.items()
+        if name not in ends
+    )
+
+
+def _interval(metrics: Mapping[str, float], name: str) -> str:
+    return f" (95 % interval: {in_percent(metrics[f'{name}_low'])} to {in_percent(metrics[f'{name}_high'])})"
 
 
 def _number(value: float) -> str:

@@ -20,6 +20,7 @@ SAID_OF_TIMES = """async (ranges) => {
     return ranges.map(words.durationRange);
 }"""
 
+SAID_OF_SIZES = SAID_OF_TIMES.replace("words.durationRange", "words.bytes")
 
 #: A stream of events that never opens.
 NO_EVENTS = """
@@ -243,6 +244,21 @@ def test_estimates_are_not_told_to_the_second(context: BrowserContext, service: 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     said = page.evaluate(SAID_OF_TIMES, [[2, 29], [12, 31], [10, 58], [180, 300]])
     assert said == ["less than 30 seconds", "10 to 30 seconds", "less than 1 minute", "3 to 5 minutes"]
+
+
+def test_nobody_is_told_to_start_workers_that_the_cluster_starts(
+    context: BrowserContext, service: PopulatedService
+) -> None:
+    pool = {"name": "cpu", "labels": {}, "maxWorkers": 1, "reason": ""}
+    context.route("**/v1/workers", lambda route: route.fulfill(json={"workers": [], "pools": [pool]}))
+    page = WatchedPage(context, service.origin).open("/now")
+    expect(page.get_by_role("region", name="Workers")).to_contain_text("The cluster starts workers by itself")
+
+
+def test_a_size_does_not_read_as_more_than_it_is(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open("/now")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate(SAID_OF_SIZES, [2000 * 2**20, 2 * 2**30]) == ["1.95 GB", "2 GB"]
 
 
 def _with_state(state: str, *pools: dict[str, object]) -> Callable[[Route], None]:

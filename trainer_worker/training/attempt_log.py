@@ -7,14 +7,14 @@ meant for callers, and never a stack trace.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from protocol.artifact import UsableModel
 from protocol.data_report import DataReport, Severity
 from protocol.epochs import EpochRecord
 from protocol.errors import Failure
 from protocol.events import iso
-from protocol.percent import metric_in_words
+from protocol.percent import metrics_in_words
 from protocol.pipe_messages import Train
 from protocol.sizes import size_in_words
 from protocol.task import Trained
@@ -59,7 +59,7 @@ class AttemptLog:
         else:
             self._log.write("There was no earlier model to compare with, so models/latest names this one.")
         reason = f" ({trained.end_reason})" if trained.end_reason else ""
-        self._end(f"is done{reason}: {_figures(trained.metrics)}.", Level.INFO)
+        self._end(f"is done{reason}: {metrics_in_words(trained.metrics)}.", Level.INFO)
 
     def failed(self, failure: Failure) -> None:
         self._leave_stage()
@@ -100,7 +100,7 @@ class AttemptLog:
             )
         )
         of_part = f" in {epoch.part}" if epoch.part else ""
-        self._log.write(f"Epoch {epoch.number} of {epoch.most}{of_part}: {_figures(epoch.metrics)}.")
+        self._log.write(f"Epoch {epoch.number} of {epoch.most}{of_part}: {metrics_in_words(epoch.metrics)}.")
         self._reporter.epoch(epoch)
 
     def found(self, report: DataReport) -> None:
@@ -136,7 +136,3 @@ class AttemptLog:
         if self._stage:
             self._log.write(f"Stage {self._stage} took {time.monotonic() - self._stage_began_s:.3f} s.")
         self._stage = ""
-
-
-def _figures(metrics: Mapping[str, float]) -> str:
-    return ", ".join(metric_in_words(name, value) for name, value in metrics.items())

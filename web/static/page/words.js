@@ -99,7 +99,8 @@ export function bytes(size) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   let step = 0;
   while (step < units.length - 1 && Math.round(size / 1024 ** step) >= 1024) step += 1;
-  const digits = step && size / 1024 ** step < 10 ? 1 : 0;
+  // A limit of 2000 MB must not read as 2 GB.
+  const digits = step && size / 1024 ** step < 10 ? (step >= 3 ? 2 : 1) : 0;
   const unitDisplay = step ? "short" : "long";
   return number(size / 1024 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
 }

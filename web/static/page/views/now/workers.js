@@ -19,12 +19,15 @@ export const Workers = ({ workers, tasks }) => html`
   <section aria-labelledby="workers">
     <h2 id="workers">${t("now.workers")}</h2>
     <${Shown} of=${workers}>${(/** @type {Schemas["WorkerList"]} */ list) => list.workers.length === 0
-      ? html`<${Empty}><p>${t("now.no_workers")}</p><//>`
+      ? html`<${Empty}><p>${t(hasPools(list) ? "now.pools_start_workers" : "now.no_workers")}</p><//>`
       : html`<ul class="cards plain">${list.workers.map((worker) => html`
           <${Worker} key=${worker.name} worker=${worker}
             task=${tasks.find((task) => task.taskId === (worker.taskId || worker.helping))} />`)}</ul>`}
     <//>
   </section>`;
+
+/** Whether the cluster starts workers by itself. @param {Schemas["WorkerList"]} list */
+const hasPools = (list) => list.pools.some((pool) => pool.maxWorkers > 0);
 
 /** @param {{worker: Schemas["WorkerView"], task: Schemas["TaskSummary"] | undefined}} props */
 function Worker({ worker, task }) {
