@@ -30,7 +30,7 @@ from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.masks_as_classes import like_masks, refuse_masks_as_classes
+from trainer_worker.layouts.masks_as_classes import findings_about_masks
 from trainer_worker.layouts.name_lists import some_folders, some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
 from trainer_worker.layouts.part_names import is_set_aside, part_of, parts_of
@@ -100,7 +100,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index) or (labels_not_read(tree) and not corrections.decided):
             raise no_class_folders(index)
-    refuse_masks_as_classes(index, found.classes)
+    about_masks = findings_about_masks(index, found.classes)
     rows = tuple(
         LabelledFile(path, label, part) for label, folder, part in found.classes for path in index.all_below(folder)
     )
@@ -112,7 +112,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     trained_classes = [each for each in found.classes if each[0] in trained]
     findings = (
         *folder_findings(index, trained_classes),
-        *like_masks(index, found.classes),
+        *about_masks,
         *about_split,
         *findings_about_lists(index, rows),
     )

@@ -33,23 +33,24 @@ _SURE_MASKS = frozenset({"mask", "masks", "segmentation", "seg", "gt", "groundtr
 #: Folders called so hold masks if these are no JPEG files. Photos of labels lie in `labels/` as well.
 _LIKELY_MASKS = frozenset({"label", "labels", "annotation", "annotations"})
 #: Any of the sure words, to pass over most names quickly.
-_MASK_WORD = re.compile("mask|seg|gt|ground", re.IGNORECASE)
+_MASK_WORD = re.compile(r"(?<![^\W\d_])(?:masks?|segmentation|seg|gt|ground_?truth)(?![^\W\d_])", re.IGNORECASE)
 _LOSSLESS = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif"})
 
 #: (label, folder, part) of each class folder.
 _Classes = Sequence[tuple[str, str, Part]]
 
 
-def refuse_masks_as_classes(index: PictureIndex, classes: _Classes) -> None:
-    """Raise layout_unsupported if the pictures of the classes are really photos and masks.
+def findings_about_masks(index: PictureIndex, classes: _Classes) -> list[Finding]:
+    """Findings on pictures of the classes that may be masks: beside others, or as one of two classes.
 
-    They are if all class folders are called as folders of pictures or of masks (`Original/`, `Ground Truth/`) and their
-    names pair, if masks lie beside pictures in most classes, or if a folder of masks has a folder for each class.
+    Raises layout_unsupported if the pictures of the classes are really photos and masks. They are if all class folders
+    are called as folders of pictures or of masks (`Original/`, `Ground Truth/`) and their names pair, if masks lie
+    beside pictures in most classes, or if a folder of masks has a folder for each class.
     """
     class_folders = [folder for _, folder, _ in classes]
     _refuse_masks_of_classes(index, class_folders)
     masks = _masks_beside(index, classes)
-    sure = [path for path in masks if path.surely]
+    sure = [each for each in masks if each.surely]
     if _in_most_classes(index, classes, sure):
         raise _masks_in_classes(f"{len(sure)}, such as {printable(sure[0].path)}", sure[0].path)
     inside = _pair_inside(index, classes)
@@ -64,15 +65,10 @@ def refuse_masks_as_classes(index: PictureIndex, classes: _Classes) -> None:
             "picture. Post it with trainType=segmentation, or sort the pictures into one folder for each class. If "
             "these folders are your classes, rename them.",
         )
+    return [*_named_masks([each.path for each in masks]), *_class_like_masks(index, classes)]
 
 
-def like_masks(index: PictureIndex, classes: _Classes) -> list[Finding]:
-    """Findings on pictures of the classes that may be masks: beside others, or as one of two classes."""
-    return [*_named_masks(index, classes), *_class_like_masks(index, classes)]
-
-
-def _named_masks(index: PictureIndex, classes: _Classes) -> list[Finding]:
-    masks = [each.path for each in _masks_beside(index, classes)]
+def _named_masks(masks: Sequence[str]) -> list[Finding]:
     if not masks:
         return []
     sentence = (
