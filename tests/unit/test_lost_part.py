@@ -36,7 +36,7 @@ def test_a_part_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     lose_test(folders)
     (found,) = folders.report().findings
     assert (found.code, found.severity) == ("scoring_part_unreadable", "warning")
-    assert "No picture of the part test could be read" in found.sentence
+    assert "No picture of the test part could be read" in found.sentence
 
 
 @pytest.mark.parametrize(("others", "instead"), [(("train",), ""), (("train", "val"), "val scores the model")])

@@ -109,32 +109,6 @@ def test_labels_that_are_no_classes_are_named(labels: tuple[str, ...], code: str
     assert not recognise_classes(listed("1.0", "2.0", "3.0")).findings
 
 
-@pytest.mark.parametrize(
-    "dog",
-    [
-        pictures("dog"),
-        pictures("dog/train"),
-        [*pictures("dog"), *pictures("dog/test")],
-        [*pictures("dog/train"), *pictures("dog/test"), "dog/1.jpg"],
-    ],
-)
-def test_all_classes_are_divided_into_parts_or_none(dog: list[str]) -> None:
-    """What is in `cat/test/` would train otherwise."""
-    cat = [*pictures("cat/train"), *pictures("cat/test")]
-    with pytest.raises(TrainingError, match=r"not all pictures of dog/ are divided so\. Divide .* or put all") as error:
-        recognise_classes(tree_of(cat, dog))
-    assert error.value.code == "layout_unclear"
-    assert counts(recognise_classes(tree_of(cat, pictures("dog/train"), pictures("dog/test")))) == {"cat": 6, "dog": 6}
-
-
-def test_classes_that_are_divided_without_a_part_to_train_on_stop() -> None:
-    folders = [f"{kind}/{part}" for kind in ("cat", "dog") for part in ("val", "test")]
-    with pytest.raises(TrainingError, match="none of them is there to train on"):
-        layout_of(*folders)
-    tickets = layout_of("ticket/valid", "ticket/invalid", "bill")
-    assert (tickets.labels, codes(tickets)) == (("bill", "ticket"), {"nested_classes"})
-
-
 @pytest.mark.parametrize("inside", ["cat/dog", "cat/unsorted", "cat/Rejected"])
 def test_folders_of_other_classes_inside_of_a_class_are_named(inside: str) -> None:
     (found,) = layout_of("cat", "dog", inside).findings
@@ -142,24 +116,9 @@ def test_folders_of_other_classes_inside_of_a_class_are_named(inside: str) -> No
     assert not layout_of("cat", "dog", "cat/cat", "cat/indoors").findings
 
 
-def test_masks_in_a_folder_inside_of_a_class_are_refused() -> None:
-    masks = [pictures(f"{kind}/masks", 3, "{}_mask.png") for kind in ("cat", "dog")]
-    with pytest.raises(TrainingError, match=r"Masks lie beside the pictures .* such as cat/masks/0_mask\.png"):
-        recognise_classes(tree_of(pictures("cat"), pictures("dog"), *masks))
-    assert counts(layout_of("face", "face/masks", "hand")) == {"face": 6, "hand": 3}
-
-
 def test_a_class_of_scans_is_named() -> None:
     layout = recognise_classes(tree_of(pictures("cat"), pictures("dog"), pictures("bird", 3, "{}.pdf")))
     assert "empty_classes" in codes(layout)
-
-
-@pytest.mark.parametrize(("photos", "masks"), [("foto", "lbl"), ("rgb", "drawn")])
-def test_two_folders_of_the_same_files_may_be_photos_and_masks(photos: str, masks: str) -> None:
-    (found,) = recognise_classes(tree_of(pictures(photos, 4), pictures(masks, 4, "{}.png"))).findings
-    assert (found.code, found.severity, found.files) == ("like_masks", "warning", (masks,))
-    for paths in (pictures(masks, 4), pictures(masks, 5, "{}.png"), pictures(masks, 4, "x{}.png")):
-        assert not codes(recognise_classes(tree_of(pictures(photos, 4), paths)))
 
 
 def test_a_list_of_too_many_labels_says_what_helps() -> None:

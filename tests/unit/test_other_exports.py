@@ -49,12 +49,12 @@ EXPORTS = {
     "masks in Spanish": (tree_of(pictures("imagenes"), pictures("mascaras", 3, "{}_mask.png")), "with masks", True),
     "masks of two sites": (
         tree_of(*(pictures(f"{site}/{kind}") for site in ("north", "south") for kind in ("images", "masks"))),
-        "pictures with masks",
+        "Masks lie beside the pictures",
         True,
     ),
     "one folder a picture": (
         tree_of(*(pictures(f"stage1/{cell}/{kind}", 1) for cell in "abc" for kind in ("images", "masks"))),
-        "pictures with masks",
+        "Masks lie beside the pictures",
         True,
     ),
     "YOLO boxes": (tree_of(pictures("images"), texts=texts("labels", "txt", BOX)), "YOLO export with boxes", False),

@@ -17,7 +17,8 @@ from protocol.text import printable
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.name_lists import some_folders, some_of
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, parts_of
+from trainer_worker.layouts.part_names import SET_ASIDE_WORDS
+from trainer_worker.layouts.parts_as_classes import parts_in
 from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.pictures.text_files import LABELS_FILE
 
@@ -34,16 +35,22 @@ def folder_findings(index: PictureIndex, classes: Sequence[tuple[str, str, Part]
 
     classes: (label, folder, part) of each class folder whose class has pictures to train on.
     """
-    inside = {folder: _inner_folders(index, folder) for _, folder, _ in classes}
+    inside = {folder: index.folders(folder) for _, folder, _ in classes}
     joined = {folder: subs for folder, subs in inside.items() if len(subs) > 1 and not index.loose(folder)}
     other = {folder: subs for folder, subs in inside.items() if folder not in joined}
-    return [*_spelled_twice(classes), *_joined_folders(joined), *_strangers(classes, other)]
+    return [
+        *_spelled_twice(classes),
+        *_joined_folders(classes, joined),
+        *_strangers(classes, other),
+        *_parts_that_train(index, classes),
+    ]
 
 
 def _spelled_twice(classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
     spellings: dict[str, dict[str, str]] = defaultdict(dict)
     for label, folder, _ in classes:
-        spellings[label].setdefault(name_of(folder), folder)
+        if alike_form(name_of(folder)) == alike_form(label):  # and not cat/train/
+            spellings[label].setdefault(name_of(folder), folder)
     twice = {label: list(found.values()) for label, found in spellings.items() if len(found) > 1}
     if not twice:
         return []
@@ -64,16 +71,41 @@ def _strangers(classes: Sequence[tuple[str, str, Part]], inside: Mapping[str, Se
     ]
     if not strangers:
         return []
-    sentence = f"The pictures in {some_folders(strangers)} belong to the class around them, despite their name."
+    sentence = (
+        f"The pictures in {some_folders(strangers)} are used as pictures of the class around them, although the names "
+        "of these folders say something else."
+    )
     cure = "If they don't show that class, move them into the folder of their class, or out of the project."
     return [finding("doubtful_subfolders", Severity.WARNING, sentence, cure, strangers)]
 
 
-def _joined_folders(inside: Mapping[str, Sequence[str]]) -> list[Finding]:
-    """Folders that a class consists of may be the classes that are really meant. inside: these, by their class."""
+def _parts_that_train(index: PictureIndex, classes: Sequence[tuple[str, str, Part]]) -> list[Finding]:
+    """Folders inside of a class that are called like a part that scores, and whose pictures train."""
+    scoring = (Part.VAL, Part.TEST)
+    named = [
+        sub
+        for _, folder, part in classes
+        if part not in scoring
+        for sub, part_by_name in parts_in(index, folder).items()
+        if part_by_name in scoring
+    ]
+    if not named:
+        return []
+    sentence = (
+        f"The pictures in {some_folders(named)} are used like all others of the class around them, although these "
+        "folders are called like a part of a split."
+    )
+    cure = "If they are there to score the model, divide all pictures of all classes into train/ and test/."
+    return [finding("doubtful_subfolders", Severity.WARNING, sentence, cure, named)]
+
+
+def _joined_folders(classes: Sequence[tuple[str, str, Part]], inside: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Folders that a class consists of may be the classes that are really meant. inside: these, by class folder."""
     if not inside:
         return []
-    times = Counter(name for subs in inside.values() for name in {name_of(sub) for sub in subs})
+    times = Counter(
+        name for _, name in {(label, name_of(sub)) for label, at, _ in classes for sub in inside.get(at, ())}
+    )
     repeated = any(number > 1 for number in times.values())
     folder, subs = next(iter(inside.items()))
     names = list(dict.fromkeys(name_of(sub) for sub in subs))
@@ -87,13 +119,6 @@ def _joined_folders(inside: Mapping[str, Sequence[str]]) -> list[Finding]:
         return [finding("subfolders_joined", Severity.WARNING, sentence, cure, list(inside))]
     cure = "If they are the classes that you mean, move them one folder up."
     return [finding("nested_classes", Severity.WARNING, sentence, cure, list(inside))]
-
-
-def _inner_folders(index: PictureIndex, folder: str) -> list[str]:
-    """The folders in a class folder; those in its parts (`cat/train/`, `cat/test/`) count as if the parts were not."""
-    subs = index.folders(folder)
-    parts = parts_of(map(name_of, subs))
-    return [inner for sub in subs for inner in (index.folders(sub) if name_of(sub) in parts else [sub])]
 
 
 def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence[str]) -> list[Finding]:
@@ -110,7 +135,7 @@ def left_out_findings(index: PictureIndex, used: Sequence[str], around: Sequence
         findings.append(finding("loose_pictures", Severity.WARNING, sentence, cure, loose))
     if elsewhere:
         sentence = f"Pictures in {some_of([f'{folder}/' for folder in folders])} are not used: {len(elsewhere)}."
-        cure = "If they are of a class, move them into its folder."
+        cure = "If they are pictures of a class, and neither masks nor copies, move them into its folder."
         findings.append(finding("unused_pictures", Severity.WARNING, sentence, cure, elsewhere))
     return findings
 

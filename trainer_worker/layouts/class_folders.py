@@ -30,12 +30,12 @@ from trainer_worker.layouts.corrections import set_aside_corrections
 from trainer_worker.layouts.doubtful_names import alike_form
 from trainer_worker.layouts.files_not_read import labels_not_read
 from trainer_worker.layouts.layout import ClassLayout, LabelledFile, Part
-from trainer_worker.layouts.masks_as_classes import like_masks, refuse_masks_as_classes
+from trainer_worker.layouts.masks_as_classes import findings_about_masks
 from trainer_worker.layouts.name_lists import some_folders, some_of
 from trainer_worker.layouts.other_exports import MASK_NAMES, refuse_folders_of_other_exports, refuse_other_labels
-from trainer_worker.layouts.part_names import SET_ASIDE_WORDS, part_of, parts_of
-from trainer_worker.layouts.parts_as_classes import layout_unclear, parts_inside, refuse_parts_as_classes
-from trainer_worker.layouts.picture_index import PictureIndex, name_of
+from trainer_worker.layouts.part_names import is_set_aside, part_of, parts_of
+from trainer_worker.layouts.parts_as_classes import divided_classes, layout_unclear, refuse_parts_as_classes
+from trainer_worker.layouts.picture_index import PictureIndex, folder_of, name_of
 from trainer_worker.layouts.row import LayoutRow
 from trainer_worker.layouts.split_lists import lists_of_parts, split_lists, unused_parts
 from trainer_worker.layouts.tree import Tree, comparable
@@ -100,12 +100,9 @@ def recognise_classes(tree: Tree) -> ClassLayout:
         refuse_other_labels(index)
         if found is None or labels_in_names(index) or (labels_not_read(tree) and not corrections.decided):
             raise no_class_folders(index)
-    class_folders = [folder for _, folder, _ in found.classes]
-    refuse_masks_as_classes(index, class_folders)
+    about_masks = findings_about_masks(index, found.classes)
     rows = tuple(
-        LabelledFile(path, label, _part(part, path, folder, found.name))
-        for label, folder, part in found.classes
-        for path in index.all_below(folder)
+        LabelledFile(path, label, part) for label, folder, part in found.classes for path in index.all_below(folder)
     )
     rule, lists, about_split = found.rule, list[str](), list[Finding]()
     if all(row.part is Part.ANY for row in rows):
@@ -115,7 +112,7 @@ def recognise_classes(tree: Tree) -> ClassLayout:
     trained_classes = [each for each in found.classes if each[0] in trained]
     findings = (
         *folder_findings(index, trained_classes),
-        *like_masks(index, class_folders),
+        *about_masks,
         *about_split,
         *findings_about_lists(index, rows),
     )
@@ -138,13 +135,6 @@ def _split_by_lists(
         all_train = len(parts) == len(rows) and set(parts.values()) == {Part.TRAIN}
         return rows, [], unused_parts(lists) if parts and not all_train else []
     return tuple(replace(row, part=parts.get(row.path, Part.ANY)) for row in rows), lists, []
-
-
-def _part(part: Part, path: str, folder: str, name: str) -> Part:
-    """The part of one picture: that of its class folder, or of the folder in it if each class has its own split."""
-    if part is not Part.ANY or name != "class_folders_split":
-        return part
-    return part_of(path[len(folder) + 1 :].partition("/")[0])
 
 
 def _root(index: PictureIndex, start: str) -> str:
@@ -212,7 +202,7 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
         refuse_folders_of_other_exports(index, roots[folder])
     _refuse_other_classes(classes, trained)
     others = [folder for folder in folders if folder not in parts and not _is_pool(index, folder)]
-    unclear = [folder for folder in others if not SET_ASIDE_WORDS & set(name_of(folder).casefold().split("_"))]
+    unclear = [folder for folder in others if not _is_left_out(index, folder, parts)]
     if unclear:
         raise layout_unclear(
             f"{some_folders(list(parts))} are the parts of a split, and {some_folders(unclear)} lies beside them with "
@@ -222,6 +212,19 @@ def _split(index: PictureIndex, root: str) -> _Found | None:
         )
     rule = f"Found class folders below {some_folders(list(parts))}. {_what_scores({part for _, _, part in classes})}"
     return _Found("class_folders_split", rule, tuple(roots.values()), classes)
+
+
+def _is_left_out(index: PictureIndex, folder: str, parts: Iterable[str]) -> bool:
+    """Whether a folder beside the parts of a split is clearly not used.
+
+    It is set aside by its name (`predictions/`), is one more part that scores (`test-multiple_fruits/`), or holds the
+    parts a second time, as in the well-known set `chest_xray/`.
+    """
+    if is_set_aside(name_of(folder)) or part_of(name_of(folder)) in (Part.VAL, Part.TEST):
+        return True
+    outside = len(folder_of(folder)) + 1 if folder_of(folder) else 0
+    known = {path[outside:] for part in parts for path in index.all_below(part)}
+    return all(path[len(folder) + 1 :] in known for path in index.all_below(folder))
 
 
 def _refuse_other_classes(classes: Sequence[tuple[str, str, Part]], trained: Set[str]) -> None:
@@ -276,11 +279,11 @@ def _class_folders(index: PictureIndex, root: str) -> _Found | None:
     refuse_parts_as_classes(index, folders)
     where = f"{printable(root)}/" if root else "the project folder"
     classes = _labelled((folder, Part.ANY) for folder in folders)
-    inside = parts_inside(index, folders)
-    if inside:
-        scores = "test" if Part.TEST in inside else "valid"
+    divided = divided_classes(index, classes)
+    if divided:
+        scores = "test" if Part.TEST in {part for _, _, part in divided} else "valid"
         rule = f"Found class folders in {where}, each with its own split: {scores} is there to score the model."
-        return _Found("class_folders_split", rule, (root,), classes)
+        return _Found("class_folders_split", rule, (root,), divided)
     return _Found("class_folders", f"Found class folders in {where}.", (root,), classes)
 
 

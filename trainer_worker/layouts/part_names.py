@@ -44,6 +44,16 @@ def without_part(name: str) -> str:
     return _WORD.sub(lambda word: f"{word[0]}s" if word[0].casefold() in PART_WORDS else word[0], name)
 
 
+def is_set_aside(name: str) -> bool:
+    """Whether a folder's name says that its pictures are neither to train nor to score, such as `unlabeled_2`."""
+    return not SET_ASIDE_WORDS.isdisjoint(_WORD.findall(name.casefold()))
+
+
+def is_part_word(name: str) -> bool:
+    """Whether a name is a word for a part and no more: `Test`, `train_2`, but not `train_station`."""
+    return name.casefold().strip(" _-.()0123456789") in PART_WORDS
+
+
 def is_part_of_download(name: str) -> bool:
     """Whether a folder or a zip is called like one of the parts of a download from Google Drive."""
     return bool(_PART_OF_DOWNLOAD.fullmatch(name))

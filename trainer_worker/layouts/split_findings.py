@@ -12,6 +12,9 @@ from trainer_worker.layouts.name_lists import some_of
 #: The codes of what split_findings says, which holds for these pictures only.
 SPLIT_CODES = frozenset({"callers_split", "class_missing_in_test"})
 
+#: The parts as sentences call them: the folder of one may be called `valid` or `Testing`.
+_IN_WORDS = {Part.TEST: "test part", Part.VAL: "validation part"}
+
 
 def scoring_part(parts: Set[Part]) -> Part | None:
     """The part that scores the model; None where there is none."""
@@ -60,10 +63,11 @@ def lost_part_findings(named: Set[Part], readable: Set[Part], used: Set[Part]) -
     meant, scoring = scoring_part(named), scoring_part(used)
     if meant is None or meant is scoring:
         return []
-    instead = f"the pictures of {scoring} score" if scoring else "some of the other pictures are held out to score"
+    lost = _IN_WORDS[meant]
+    instead = f"the {_IN_WORDS[scoring]} scores" if scoring else "some of the other pictures are held out to score"
     if meant not in readable:
-        sentence = f"No picture of the part {meant} could be read, so {instead} the model instead."
-        return [finding("scoring_part_unreadable", Severity.WARNING, sentence, f"Replace the pictures of {meant}.")]
-    sentence = f"The classes of all readable pictures of the part {meant} are left out, so {instead} the model instead."
-    cure = f"Put pictures of the other classes into {meant}, or complete the classes that are left out."
+        sentence = f"No picture of the {lost} could be read, so {instead} the model instead."
+        return [finding("scoring_part_unreadable", Severity.WARNING, sentence, f"Replace the pictures of the {lost}.")]
+    sentence = f"All readable pictures of the {lost} are of classes that are left out, so {instead} the model instead."
+    cure = f"Put pictures of the other classes into the {lost}, or complete the classes that are left out."
     return [finding("scoring_part_left_out", Severity.WARNING, sentence, cure)]
