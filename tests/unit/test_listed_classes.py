@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from protocol.data_report import Finding
 from protocol.errors import TrainingError
 from tests.project_trees import pictures, tree_of
 from trainer_worker.layouts.class_folders import recognise_classes
+from trainer_worker.layouts.copied_names import originals_of, parts_of_classes
+from trainer_worker.layouts.layout import LabelledFile
+from trainer_worker.layouts.listed_classes import joined_classes
+
+#: A stranger chooses labels. Each of these took minutes where a pattern went over the separators again and again.
+MOST_SECONDS = 5.0
 
 
 def findings_of(header: str, cells: list[str], name: str = "labels.csv") -> tuple[Finding, ...]:
@@ -91,3 +99,43 @@ def test_a_list_that_is_not_read_is_named_beside_a_single_folder() -> None:
     lines = {"list_attr_celeba.txt": "3\nMale Young\n0.jpg -1 1\n"}
     with pytest.raises(TrainingError, match=r"No classes are read from list_attr_celeba\.txt"):
         recognise_classes(tree_of(pictures("img_align_celeba"), texts=lines))
+
+
+@pytest.mark.parametrize("repeated", ["_", "_ ", "x (1", "part_", "copy ", "a"])
+def test_many_long_names_are_looked_at_quickly(repeated: str) -> None:
+    labels = {(repeated * 200)[:195] + f"{number:05d}" for number in range(3000)}
+    begun_s = time.process_time()
+    originals_of(labels)
+    parts_of_classes(labels)
+    assert time.process_time() - begun_s < MOST_SECONDS
+
+
+def test_a_very_long_label_is_looked_at_quickly() -> None:
+    rows = [LabelledFile("a.jpg", f"a{' ' * 50_000}b"), LabelledFile("b.jpg", "b")]
+    begun_s = time.process_time()
+    joined_classes(rows)
+    assert time.process_time() - begun_s < MOST_SECONDS
+
+
+def test_of_two_columns_called_like_parts_the_one_with_parts_counts() -> None:
+    layout = recognise_classes(
+        tree_of(
+            pictures("", 8),
+            texts={
+                "labels.csv": "file,label,set,phase\n"
+                + "".join(f"{n}.jpg,{'cat' if n % 2 else 'dog'},AB,{'test' if n < 2 else 'train'}\n" for n in range(8))
+            },
+        )
+    )
+    assert "callers_split" in {found.code for found in layout.findings}
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_named"), [(["0.5", "0.75", "1.25"], True), (["1,500", "2,500", "10,000"], False)]
+)
+def test_decimals_without_a_header_are_named_and_thousands_are_none(cells: list[str], is_named: bool) -> None:
+    rows = "".join(f'{number}.jpg,"{cells[number % 3]}"\n' for number in range(9))
+    found = recognise_classes(tree_of(pictures("", 9), texts={"labels.csv": rows})).findings
+    assert [finding.sentence for finding in found if finding.code == "measured_classes"] == [
+        "The column number 2 of labels.csv holds numbers with decimals, and each is a class of its own."
+    ] * is_named

@@ -14,16 +14,16 @@ _VERSION_WORDS = (
 #: `cat_old`, `cat_resized`, `cat2`. Of the banknotes 100 and 1000 none is a copy: no digit follows another one.
 _VERSION_BEFORE = re.compile(r"^(?:copy of|kopie von|copie de|copia de|copia di|old|new|alte?|neue?)[ _-]")
 _VERSION_BEHIND = re.compile(
-    rf"(?P<of>.+?)(?:[\s._-]+\(?(?:{_VERSION_WORDS})\)?(?: \d+)?)?"
-    r"(?:\s*\(\d+\)|(?<=\w\w[^\W\d])[_-]?\d{1,2})?"
+    rf"(?P<of>.+?)(?:[\s._-]\(?(?:{_VERSION_WORDS})\)?(?: \d+)?)?"
+    r"(?:\(\d+\)|(?<=\w\w[^\W\d])[_-]?\d{1,2})?"
 )
-#: Names of which several tell of one class, even if none is called like it: `cat (1)` and `cat (2)`, `cat_part1` and
-#: `cat_part2`.
-_SEVERAL = (
-    re.compile(rf"(?P<of>.+?)[\s._-]+\(?(?:{_COPY_WORDS})\)?(?:\s*\(?\d+\)?)?", re.IGNORECASE),
-    re.compile(r"(?P<of>.+?)\s*\(\d+\)"),
-    re.compile(r"(?P<of>.*[^\W\d].*?)[\s._-]+(?:part|batch|chunk|shard)[\s._-]*\d+", re.IGNORECASE),
-)
+#: Ends of names of which several tell of one class, even if none is called like it: `cat (1)` and `cat (2)`.
+_OF_SEVERAL = re.compile(rf"[\s._-]\(?(?:{_COPY_WORDS})\)?(?:\s?\(?\d+\)?)?$|\(\d+\)$", re.IGNORECASE)
+#: The same behind a letter: `cat_part1` and `cat_part2`.
+_OF_PIECES = re.compile(r"[\s._-](?:part|batch|chunk|shard)[\s._-]?\d+$", re.IGNORECASE)
+#: What stands between the name of a class and such an end. These patterns match one such sign at most and the others
+#: are stripped, because a pattern that may match many of them takes long for a name that is made of them.
+_SEPARATORS = " \t._-"
 #: Names that hold the name of a part of a split: `hotdog_test`, `trainA`.
 _OF_SPLIT = re.compile(
     r"(?P<part>train|val|valid|test)(?:[\W_]+|(?=[A-Z\d]))(?P<rest>.+)"
@@ -59,8 +59,8 @@ def parts_of_classes(labels: Set[str]) -> set[str]:
             continue
         if match := _OF_SPLIT.fullmatch(label):
             split[match["rest"] or match["rest_before"]][match["part"] or match["part_after"]] = label
-        if found := next(filter(None, (form.fullmatch(label) for form in _SEVERAL)), None):
-            several[found["of"].casefold()].add(label)
+        if several_of := _before_number(label):
+            several[several_of.casefold()].add(label)
     pieces = {label for found in several.values() if 1 < len(found) < len(labels) for label in found}
     return pieces | {
         label for rest, found in split.items() if len(found) > 1 or rest in labels for label in found.values()
@@ -71,6 +71,20 @@ def _plain(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
+def _before_number(label: str) -> str:
+    """The name of the class of which this label is one of several copies or pieces; "" if it is called like none."""
+    if match := _OF_SEVERAL.search(label):
+        return label[: match.start()].rstrip(_SEPARATORS)
+    if match := _OF_PIECES.search(label):
+        name = label[: match.start()].rstrip(_SEPARATORS)
+        return name if any(map(str.isalpha, name)) else ""
+    return ""
+
+
 def _originals(name: str) -> set[str]:
     names = {name, _VERSION_BEFORE.sub("", name)}
-    return {match["of"] for each in names if (match := _VERSION_BEHIND.fullmatch(each))} - {name}
+    for each in tuple(names):
+        if match := _VERSION_BEHIND.fullmatch(each):
+            is_set_off = each[match.end("of") :].startswith((*_SEPARATORS, "("))
+            names.add(match["of"].rstrip(_SEPARATORS) if is_set_off else match["of"])
+    return names - {name, ""}

@@ -13,10 +13,12 @@ from trainer_worker.layouts.layout import LabelledFile
 from trainer_worker.layouts.name_lists import some_of
 
 #: What people write between several classes of one picture.
-_JOINTS = re.compile(r"\s*[,;|&+/]\s*")
+_JOINTS = re.compile(r"[,;|&+/]")
+_AROUND_PIECES = "[]'\" \t"
 #: Those of them that are part of no name.
 _SURE_JOINTS = re.compile(r"[;|]|^\[.*\]$")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 #: A guessed column with more different numbers than this looks like measurements.
 _MOST_NUMBERED_CLASSES = 2
 
@@ -38,7 +40,8 @@ def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
             cure = "If they are measurements, write ranges instead, such as young and old."
         found.append(finding("guessed_column", Severity.WARNING if numbers else Severity.INFO, sentence, cure))
     elif len(values) > _MOST_NUMBERED_CLASSES and all(map(_NUMBER.fullmatch, values)) and not _are_whole(values):
-        sentence = f"The column {name} of {path} holds numbers with decimals, and each is a class of its own."
+        called = f"The column {name}" if name else f"Column {column + 1}"
+        sentence = f"{called} of {path} holds numbers with decimals, and each is a class of its own."
         cure = "If they are measurements, write ranges instead, such as small and large."
         found.append(finding("measured_classes", Severity.WARNING, sentence, cure))
     others = [other for other in table.columns(LABEL_COLUMNS) if other != column and not _same(table, column, other)]
@@ -52,7 +55,8 @@ def column_findings(table: Table, column: int, guessed: bool) -> list[Finding]:
 
 def _are_whole(numbers: Iterable[str]) -> bool:
     """Whether none has decimals. A program writes classes as 1.0 and 2.0 at times."""
-    return all(float(number.replace(",", ".")).is_integer() for number in numbers)
+    points = (number.replace(",", "" if _THOUSANDS.fullmatch(number) else ".") for number in numbers)
+    return all(float(point).is_integer() for point in points)
 
 
 def _same(table: Table, column: int, other: int) -> bool:
@@ -92,5 +96,5 @@ def joined_classes(rows: Sequence[LabelledFile]) -> list[Finding]:
 
 def _is_joined(label: str, labels: Set[str]) -> bool:
     """Whether a label seems to name several classes: signs that no name holds join it, or a piece is a label itself."""
-    pieces = [piece for each in _JOINTS.split(label) if (piece := each.strip("[]'\" "))]
+    pieces = [piece for each in _JOINTS.split(label) if (piece := each.strip(_AROUND_PIECES))]
     return len(pieces) > 1 and (bool(_SURE_JOINTS.search(label)) or not labels.isdisjoint(pieces))

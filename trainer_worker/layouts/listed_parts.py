@@ -20,16 +20,15 @@ _SURE_PART_COLUMNS = ("split", "partition", "subset", "usage")
 def part_column(table: Table, taken: Sequence[int]) -> int | None:
     """The column that tells the parts of a split, by its name, or because it holds nothing but names of parts.
 
+    Of several such names, one counts whose values name a part.
     taken: the columns that hold something else.
     """
     columns = [column for column in range(len(table.header)) if column not in taken]
-    if called := [column for column in table.columns(PART_COLUMNS) if column in columns]:
-        return called[0]
-    for column in columns:
-        words = {row[column].strip().casefold() for row in table.rows}
-        if len(words) > 1 and words <= PART_WORDS.keys():
-            return column
-    return None
+    words = {column: {row[column].strip().casefold() for row in table.rows} for column in columns}
+    called = [column for column in table.columns(PART_COLUMNS) if column in columns]
+    by_name = [column for column in called if not words[column].isdisjoint(PART_WORDS)]
+    by_words = [column for column in columns if len(words[column]) > 1 and words[column] <= PART_WORDS.keys()]
+    return next(iter([*by_name, *by_words, *called]), None)
 
 
 def unknown_parts(table: Table, column: int | None) -> list[Finding]:
