@@ -280,5 +280,7 @@ def test_it_prints_dark_on_white_with_all_curves_and_without_buttons(browser: Br
         assert curves.count() == 4, "no curve waits for a person to scroll"
         page.emulate_media(media="print", color_scheme="dark")
         expect(page.locator("main h1")).to_have_css("color", INK_OF_LIGHT)
-        expect(page.get_by_role("button")).to_have_count(0)
+        expect(page.get_by_role("button", name="Train again")).to_have_count(0)
+        expect(page.locator(".photo img").first).to_be_visible()
+        expect(page.locator(".matrix td button").first).to_be_visible()
         expect(page.get_by_role("navigation")).to_have_count(0)
