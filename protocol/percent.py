@@ -28,17 +28,20 @@ def metric_in_words(name: str, value: float) -> str:
 def metrics_in_words(metrics: Mapping[str, float]) -> str:
     """Metrics by their names, one after the other. The ends of an interval follow the score that they belong to, such
     as "accuracy 93.2 % (95 % interval: 91.0 % to 95.0 %), images 120"."""
-    with_interval = {name for name in metrics if f"{name}_low" in metrics and f"{name}_high" in metrics}
-    ends = {f"{name}_{end}" for name in with_interval for end in ("low", "high")}
-    return ", ".join(
-        metric_in_words(name, value) + (_interval(metrics, name) if name in with_interval else "")
+    scores = scores_in_words(metrics)
+    ends = {f"{name}_{end}" for name in scores for end in ("low", "high")}
+    rest = {name: metric_in_words(name, value) for name, value in metrics.items() if name not in ends}
+    return ", ".join((rest | scores).values())
+
+
+def scores_in_words(metrics: Mapping[str, float]) -> dict[str, str]:
+    """Each metric that has an interval, by its name, such as "accuracy 93.2 % (95 % interval: 91.0 % to 95.0 %)"."""
+    return {
+        name: f"{metric_in_words(name, value)} "
+        f"(95 % interval: {in_percent(metrics[f'{name}_low'])} to {in_percent(metrics[f'{name}_high'])})"
         for name, value in metrics.items()
-        if name not in ends
-    )
-
-
-def _interval(metrics: Mapping[str, float], name: str) -> str:
-    return f" (95 % interval: {in_percent(metrics[f'{name}_low'])} to {in_percent(metrics[f'{name}_high'])})"
+        if f"{name}_low" in metrics and f"{name}_high" in metrics
+    }
 
 
 def _number(value: float) -> str:

@@ -6,19 +6,20 @@ KB, MB, GB, TB = 2**10, 2**20, 2**30, 2**40
 
 
 def size_in_words(size_bytes: float) -> str:
-    """Such as "12.9 MB" or "999 bytes"."""
+    """Such as "12.9 MB" or "999 bytes". The page's bytes() in words.js says the same."""
     if size_bytes < KB:
-        return f"{size_bytes:.0f} byte{'' if round(size_bytes) == 1 else 's'}"
+        return f"{size_bytes:,.0f} byte{'' if round(size_bytes) == 1 else 's'}"
     for unit, unit_bytes in (("kB", KB), ("MB", MB), ("GB", GB)):
         if round(size_bytes / unit_bytes) < KB:
-            return f"{three_digits(size_bytes / unit_bytes)} {unit}"
-    return f"{three_digits(size_bytes / TB)} TB"
+            return f"{_three_digits(size_bytes / unit_bytes)} {unit}"
+    return f"{_three_digits(size_bytes / TB)} TB"
 
 
-def three_digits(number: float) -> str:
-    """One decimal below 100, none above."""
-    text = f"{number:.1f}" if number < 99.95 else f"{number:,.0f}"
-    return text.removesuffix(".0")
+def _three_digits(number: float) -> str:
+    """Such as "1.95", "12.9", "346" or "2": a setting of 2000 MB must not read as 2 GB."""
+    decimals = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    text = f"{number:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def whole_mb(size_mb: float) -> str:

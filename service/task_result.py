@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from protocol.percent import scores_in_words
 from protocol.sizes import size_in_words
 from service.screen import Screen
-from service.task_words import duration_words, report_path, score_words
+from service.task_words import duration_words, report_path
 from tfmodel_client import Client, TFModelError
 from tfmodel_client.types import Task
 
@@ -33,7 +34,7 @@ def show_result(client: Client, task: Task, screen: Screen) -> None:
     screen.say(f"The task {task.task_id} is {task.state}.")
     if task.state == "failed":
         screen.say(f"{task.error} ({task.code})")
-    rows = [("score", words) for words in score_words(task.metrics)] if task.state == "done" else []
+    rows = [("score", words) for words in scores_in_words(task.metrics).values()] if task.state == "done" else []
     if task.stage_seconds:
         rows.append(("time", duration_words(sum(task.stage_seconds.values()))))
     rows += [("file", f"{file.name}  {size_in_words(file.size_bytes)}") for file in files[:MOST_FILES]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
-from protocol.percent import in_percent, metric_in_words
+from protocol.percent import metric_in_words
 from tfmodel_client.types import Event
 
 #: Metrics that are shown while a task trains, the most important first. Any others follow by name.
@@ -48,16 +48,6 @@ def duration_words(seconds: float) -> str:
     if seconds < 90:
         return f"{round(seconds)} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def score_words(metrics: Mapping[str, float]) -> list[str]:
-    """Each score with its 95 % interval, such as "accuracy 94.1 % (88.0 to 97.4 %)"."""
-    return [
-        f"{name.replace('_', ' ')} {in_percent(metrics[name])} "
-        f"({100 * metrics[f'{name}_low']:.1f} to {100 * metrics[f'{name}_high']:.1f} %)"
-        for name in metrics
-        if f"{name}_low" in metrics and f"{name}_high" in metrics
-    ]
 
 
 def report_path(model_path: str) -> str:

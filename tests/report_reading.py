@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-VOID = {"meta", "link", "img", "br", "rect", "line", "polyline", "polygon", "circle"}
+VOID = {"meta", "link", "img", "br", "wbr", "rect", "line", "polyline", "polygon", "circle"}
 
 
 @dataclass

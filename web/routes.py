@@ -236,7 +236,7 @@ ROUTES = (
         get=Call("getHealth", "200 while the front-end runs",
             {200: Health}, any_query=True)),
     Route("/readyz", ReadyHandler,
-        get=Call("getReadiness", "200 when a task could be trained now, otherwise what is missing",
+        get=Call("getReadiness", "200 if a task could be trained, else what is missing; draining workers do not count",
             {200: Readiness, 503: Readiness}, any_query=True)),
     Route("/openapi.json", OpenApiHandler,
         get=Call("getOpenApi", "this API for programs, as OpenAPI 3.1",

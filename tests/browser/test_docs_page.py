@@ -64,6 +64,18 @@ def test_it_is_dark_where_the_system_is(watched: WatchedPage, origin: str, theme
     watched.check()
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_its_text_can_be_read(watched: WatchedPage, origin: str, theme: Literal["light", "dark"]) -> None:
+    page = watched.page
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"{origin}/docs")
+    for call in ("tasks-submitTask", "server-getServer"):
+        page.locator(f"#operations-{call} button.opblock-summary-control").click()
+        expect(page.locator(f"#operations-{call} .header-col").first).to_be_visible()
+    assert watched.violations({"runOnly": ["color-contrast"]}) == []
+    expect(page.locator(".opblock-summary-description").filter(has_text="`")).to_have_count(0)
+
+
 def test_the_page_of_errors_opens_at_the_code(watched: WatchedPage, origin: str) -> None:
     watched.page.goto(f"{origin}/docs/errors#queue_full")
     expect(watched.page.locator("#queue_full")).to_be_in_viewport()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import APIResponse, BrowserContext, Route, expect
 
+from protocol.sizes import size_in_words
 from tests.browser.chromium import Chromium
 from tests.browser.populated_service import PopulatedService
 from tests.browser.watched_page import THEMES, WatchedPage
@@ -258,7 +259,8 @@ def test_nobody_is_told_to_start_workers_that_the_cluster_starts(
 def test_a_size_does_not_read_as_more_than_it_is(context: BrowserContext, service: PopulatedService) -> None:
     page = WatchedPage(context, service.origin).open("/now")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert page.evaluate(SAID_OF_SIZES, [2000 * 2**20, 2 * 2**30]) == ["1.95 GB", "2 GB"]
+    sizes = [1023, 2000 * 2**20, 2 * 2**30, round(12.9 * 2**20), round(9.999 * 2**20), 346 * 2**20]
+    assert page.evaluate(SAID_OF_SIZES, sizes) == [size_in_words(size) for size in sizes]
 
 
 def _with_state(state: str, *pools: dict[str, object]) -> Callable[[Route], None]:

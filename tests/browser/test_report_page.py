@@ -107,6 +107,16 @@ def test_nothing_stands_beside_a_phones_screen(opened: Open, train_type: str, la
 
 
 @pytest.mark.parametrize("train_type", KINDS)
+def test_no_table_of_plain_names_scrolls_sideways_on_a_phone(opened: Open, train_type: str) -> None:
+    page = opened(train_type, PLAIN, PHONE)
+
+    wide = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    assert page.evaluate(wide) == []
+    row = page.get_by_role("table", name="Exported files").get_by_role("row").nth(1)
+    expect(row.get_by_role("cell").first).to_contain_text("ms")
+
+
+@pytest.mark.parametrize("train_type", KINDS)
 def test_every_picture_is_drawn(opened: Open, train_type: str) -> None:
     page = opened(train_type, PLAIN)
 

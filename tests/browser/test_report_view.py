@@ -22,6 +22,8 @@ from tests.socket.scripted_worker import ScriptedWorker
 from tests.waiting import wait_until
 
 PHONE_PX, DESK_PX = 360, 1280
+#: --text of the light theme in tokens.css.
+INK_OF_LIGHT = "rgb(27, 34, 48)"
 ERROR = "There are not enough classes."
 CURE = "Make a folder for each class."
 
@@ -268,3 +270,17 @@ def test_it_fits_the_screen_and_axe_finds_no_barrier(
         assert page.evaluate("document.documentElement.scrollWidth") == width
         watched.check()
         assert watched.violations() == []
+
+
+def test_it_prints_dark_on_white_with_all_curves_and_without_buttons(browser: Browser, service: Service) -> None:
+    with browser.new_context(color_scheme="dark", viewport={"width": DESK_PX, "height": 800}) as context:
+        page = WatchedPage(context, service.origin).open(f"/tasks/{service.classifier}/report")
+        curves = page.locator("figure.curve .plot")
+        expect(page.locator("figure.curve canvas")).to_have_count(4)
+        assert curves.count() == 4, "no curve waits for a person to scroll"
+        page.emulate_media(media="print", color_scheme="dark")
+        expect(page.locator("main h1")).to_have_css("color", INK_OF_LIGHT)
+        expect(page.get_by_role("button", name="Train again")).to_have_count(0)
+        expect(page.locator(".photo img").first).to_be_visible()
+        expect(page.locator(".matrix td button").first).to_be_visible()
+        expect(page.get_by_role("navigation")).to_have_count(0)

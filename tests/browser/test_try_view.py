@@ -16,6 +16,12 @@ from tests.prediction_projects import plain
 
 RED, BLUE = (215, 60, 50), (80, 70, 200)
 
+SAID_OF_PROBABILITIES = """async (probabilities) => {
+    const main = document.querySelector("script[type=module]").src;
+    const bars = await import(new URL("views/try/label_bars.js", main));
+    return probabilities.map(bars.inPercent);
+}"""
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PopulatedService]:
@@ -72,6 +78,13 @@ def test_a_picture_that_is_not_asked_for_again_is_not_promised_to_be(
     choose(page, files["red.png"])
     expect(page.locator(".answer").get_by_role("alert")).to_have_text("The server does not answer.")
     watched.check()
+
+
+def test_only_certainty_is_written_as_all_or_nothing(context: BrowserContext, service: PopulatedService) -> None:
+    page = WatchedPage(context, service.origin).open(f"/try/{service.tasks['done']}")
+    expect(page.locator(".drop-place")).to_be_visible()
+    said = page.evaluate(SAID_OF_PROBABILITIES, [0, 0.0001, 0.004, 0.24, 0.996, 0.9999, 1])
+    assert said == ["0%", "< 0.1%", "0.4%", "24%", "99.6%", "> 99.9%", "100%"]
 
 
 def test_a_picture_can_be_dropped(context: BrowserContext, service: PopulatedService, files: dict[str, Path]) -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from conf.settings import ROOT
-from protocol.percent import in_percent, metric_in_words, metrics_in_words
+from protocol.percent import in_percent, metric_in_words, metrics_in_words, scores_in_words
 
 #: A raw share in a sentence, such as {score:.4f}. Numbers of JSON fields are not formatted.
 RAW = re.compile(r"\{(?!100)[^{}]*(score|accuracy|dice|iou|agreement)[^{}]*:\.\d[fg]?\}")
@@ -41,6 +41,7 @@ def test_the_ends_of_an_interval_are_said_as_a_range_behind_their_score() -> Non
     metrics = {"accuracy": 0.932, "accuracy_low": 0.91, "accuracy_high": 0.95, "images": 120.0}
     assert metrics_in_words(metrics) == "accuracy 93.2 % (95 % interval: 91.0 % to 95.0 %), images 120"
     assert metrics_in_words({"loss": 0.5}) == "loss 0.5"
+    assert scores_in_words(metrics) == {"accuracy": "accuracy 93.2 % (95 % interval: 91.0 % to 95.0 %)"}
 
 
 @pytest.mark.parametrize("program", ["trainer_worker", "web", "service", "demo"])

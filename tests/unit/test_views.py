@@ -152,6 +152,26 @@ def test_a_cluster_that_may_start_a_worker_is_ready(workers: int) -> None:
     assert not readiness_view(none, True, 0.0, []).ready
 
 
+@pytest.mark.parametrize(
+    ("tick", "missing"),
+    [
+        (Tick(9, 2, 1, 0, 0, draining=1, last_tasks=("t1",)), "all workers are draining, so they take no new task"),
+        (Tick(9, 2, 2, 0, 0, last_tasks=("t1", "t2")), "all workers are draining, so they take no new task"),
+        (Tick(9, 2, 1, 0, 0, last_tasks=("t1",)), "no worker has loaded TensorFlow yet"),
+    ],
+)
+def test_workers_that_end_after_their_task_make_no_service_ready(tick: Tick, missing: str) -> None:
+    """A load balancer sends tasks to a service that is ready, and these workers would never start them."""
+    view = readiness_view(tick, True, 0.0, [])
+    assert (view.ready, view.error) == (False, f"No task could be trained now: {missing}.")
+    pooled = msgspec.structs.replace(tick, pools=(PoolInfo("cpu", max_workers=3),))
+    assert readiness_view(pooled, True, 0.0, []).ready
+
+
+def test_a_busy_worker_that_takes_tasks_again_makes_the_service_ready() -> None:
+    assert readiness_view(Tick(9, 2, 2, 0, 0, last_tasks=("t1",)), True, 0.0, []).ready
+
+
 def test_the_reason_of_a_pool_is_for_callers_who_see_all_tasks() -> None:
     pool = PoolInfo("gpu", {"gpu": "a100"}, 0, 4, 2, 1, 1, 0, "Failed starts: 1.", 3.0)
     (seen,), (hidden,) = (

@@ -6,7 +6,7 @@ import datetime
 import math
 from typing import Any
 
-from protocol.sizes import size_in_words, three_digits
+from protocol.sizes import size_in_words
 
 MISSING = "–"
 #: From this many pictures on, a tenth of a percent means something.
@@ -89,9 +89,9 @@ def duration(seconds: Any) -> str:
     if number is None:
         return MISSING
     if number < 1:
-        return f"{three_digits(1000 * number) if number < 0.01 else f'{1000 * number:.0f}'} ms"
+        return f"{_short(1000 * number) if number < 0.01 else f'{1000 * number:.0f}'} ms"
     if number < 60:
-        return f"{three_digits(number)} s" if number < 10 else f"{number:.0f} s"
+        return f"{_short(number)} s" if number < 10 else f"{number:.0f} s"
     whole = round(number)
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
@@ -100,3 +100,8 @@ def duration(seconds: Any) -> str:
 
 def day(date: datetime.date) -> str:
     return f"{date.day} {date:%B %Y}"
+
+
+def _short(number: float) -> str:
+    """Such as "3.1" or "4"."""
+    return f"{number:.1f}".removesuffix(".0")

@@ -123,12 +123,8 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
         missing.append("the broker is not answering")
     elif not synced:
         missing.append("the task cache is not filled yet")
-    elif tick.workers == 0 and not can_start:
-        missing.append("no worker is registered")
-    elif tick.warm == 0 and tick.draining == tick.workers and not can_start:
-        missing.append("all workers are draining, so they take no new task")
-    elif tick.warm == 0 and not can_start:
-        missing.append("no worker has loaded TensorFlow yet")
+    elif not can_start:
+        missing += _missing_workers(tick)
     if tick is not None and stuck_for_s > STUCK_AFTER_S:
         missing.append(f"{tick.overdue} tasks are waiting although workers that could start them are free")
     missing += [f"the disk of {root} is nearly full, so no new task is accepted" for root in full_disks]
@@ -140,6 +136,16 @@ def readiness_view(tick: Tick | None, synced: bool, stuck_for_s: float, full_dis
     return replace(
         view, workers=tick.workers, warm_workers=tick.warm, free_workers=tick.free, pending_tasks=tick.pending
     )
+
+
+def _missing_workers(tick: Tick) -> list[str]:
+    """Why none of the registered workers will take a new task; [] if one will, at the latest after its present task."""
+    if tick.workers == 0:
+        return ["no worker is registered"]
+    if tick.draining + len(tick.last_tasks) >= tick.workers:
+        return ["all workers are draining, so they take no new task"]
+    # Draining workers that still train count as warm, but the task of each is its last.
+    return [] if tick.warm > len(tick.last_tasks) else ["no worker has loaded TensorFlow yet"]
 
 
 def time_or_none(at_s: float) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -128,7 +129,7 @@ def _operation(route: Route, call: Call) -> Schema:
     parameters += [_needed_header(name, description) for name, description in call.headers.items()]
     operation: Schema = {
         "operationId": call.name,
-        "summary": call.summary[0].upper() + call.summary[1:],
+        "summary": _in_plain_words(call.summary),
         "tags": [tag_of(route.template)],
         "parameters": parameters,
     }
@@ -140,6 +141,11 @@ def _operation(route: Route, call: Call) -> Schema:
     if not needs_token:
         operation["security"] = []
     return operation
+
+
+def _in_plain_words(summary: str) -> str:
+    """A summary of OpenAPI is plain text, whereas README.md shows it as Markdown."""
+    return re.sub(r"`([^`]*)`", "“\\1”", summary[0].upper() + summary[1:])
 
 
 def _needed_header(name: str, description: str) -> Schema:

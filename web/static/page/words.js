@@ -99,10 +99,11 @@ export function bytes(size) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
   let step = 0;
   while (step < units.length - 1 && Math.round(size / 1024 ** step) >= 1024) step += 1;
-  // A limit of 2000 MB must not read as 2 GB.
-  const digits = step && size / 1024 ** step < 10 ? (step >= 3 ? 2 : 1) : 0;
+  const amount = size / 1024 ** step;
+  // Three digits, as size_in_words in protocol/sizes.py has them: a limit of 2000 MB must not read as 2 GB.
+  const digits = !step || amount >= 99.95 ? 0 : amount < 9.995 ? 2 : 1;
   const unitDisplay = step ? "short" : "long";
-  return number(size / 1024 ** step, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
+  return number(amount, { style: "unit", unit: units[step], unitDisplay, maximumFractionDigits: digits });
 }
 
 /** A time of the server (ISO 8601): the time of day if it is of today, else date and time.

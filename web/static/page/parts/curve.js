@@ -1,4 +1,4 @@
-// Curves with a table of the same figures. uPlot is loaded when the first one is seen.
+// Curves with a table of the same figures. uPlot is loaded when the first one is seen, or a moment later.
 import { html, useEffect, useRef, useState } from "../preact.js";
 import { locale, number, t } from "../words.js";
 import { DataTable } from "./data_table.js";
@@ -11,6 +11,8 @@ import { DataTable } from "./data_table.js";
 
 /** A canvas is drawn again at most this often. */
 const REDRAW_MS = 250;
+/** Curves below the screen are drawn then, because whoever prints the page has not seen them all. */
+const DRAWN_ANYWAY_MS = 1500;
 const HEIGHT_PX = 220;
 /** What is counted, such as epochs, has nothing between two whole numbers. */
 const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
@@ -47,14 +49,18 @@ function Figures({ xLabel, xs, lines, asPercent }) {
         ${lines.map((line) => html`<td>${shown(line.values[row])}</td>`)}</tr>`)}<//>`;
 }
 
-/** Whether an element has come into view. @param {{current: Element | null}} place */
+/** Whether an element has come into view, or could have. @param {{current: Element | null}} place */
 function useSeen(place) {
   const [isSeen, setIsSeen] = useState(false);
   useEffect(() => {
     if (isSeen || !place.current) return undefined;
     const observer = new IntersectionObserver((entries) => setIsSeen(entries.some((entry) => entry.isIntersecting)));
     observer.observe(place.current);
-    return () => observer.disconnect();
+    const timer = setTimeout(() => setIsSeen(true), DRAWN_ANYWAY_MS);
+    return () => {
+      observer.disconnect();
+      clearTimeout(timer);
+    };
   }, [isSeen]);
   return isSeen;
 }

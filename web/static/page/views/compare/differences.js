@@ -19,7 +19,7 @@ export function Differences({ tasks }) {
       <${Shown} of=${compared}>${(/** @type {Compared} */ found) => html`
         <p class="muted">${t("compare.common", { count: found.pictures })}</p>
         <ul class="plain">${found.differences.map((each) => html`<li key=${`${each.taskId} ${each.against}`}>
-          <p><b>${signed(each.value)}</b> ${each.sentence}</p></li>`)}</ul>
+          <p><b>${signed(each.value)}</b> ${each.sentence.replace(each.against, shortId(each.against))}</p></li>`)}</ul>
         <${Disagreements} found=${found} tasks=${tasks} />`}
       <//>
     </section>`;

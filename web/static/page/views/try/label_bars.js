@@ -16,7 +16,15 @@ export function LabelBars({ prediction }) {
     <ul class="bars plain">${shown.map(({ label, probability }) => html`
       <li key=${label}><span class="label">${label}</span>
         <progress max="1" value=${probability} aria-label=${label}></progress>
-        <span class="figure">${percent(probability, probability < 0.1 ? 1 : 0)}</span></li>`)}</ul>
+        <span class="figure">${inPercent(probability)}</span></li>`)}</ul>
     ${sorted.length > FIRST_SHOWN && html`<button type="button" class="plain small" aria-expanded=${isAll ? "true" : "false"}
       onClick=${() => setIsAll(!isAll)}>${isAll ? t("try.fewer") : t("try.all_labels", { count: sorted.length })}</button>`}`;
+}
+
+/** "100%" beside "0.4%" would not add up, so only 0 and 1 themselves are written as 0% and 100%.
+ * @param {number} probability */
+export function inPercent(probability) {
+  if (probability > 0 && probability < 0.0005) return `< ${percent(0.001, 1)}`;
+  if (probability < 1 && probability >= 0.9995) return `> ${percent(0.999, 1)}`;
+  return percent(probability, probability > 0 && probability < 0.1 || probability > 0.9 && probability < 1 ? 1 : 0);
 }
