@@ -14,7 +14,7 @@ from tests.browser.watched_page import WatchedPage
 
 REFUSED = {"error": "This call was refused for the test.", "code": "bad_fields", "docs": "/docs/errors#bad_fields"}
 EMPTY = {
-    "workers": {"workers": []},
+    "workers": {"workers": [], "pools": []},
     "queue": {"queue": [], "waiting": 0, "next": None},
     "tasks": {"tasks": [], "counts": {}, "next": None},
 }

@@ -137,5 +137,5 @@ def test_decimals_without_a_header_are_named_and_thousands_are_none(cells: list[
     rows = "".join(f'{number}.jpg,"{cells[number % 3]}"\n' for number in range(9))
     found = recognise_classes(tree_of(pictures("", 9), texts={"labels.csv": rows})).findings
     assert [finding.sentence for finding in found if finding.code == "measured_classes"] == [
-        "The column number 2 of labels.csv holds numbers with decimals, and each is a class of its own."
+        "Column 2 of labels.csv holds numbers with decimals, and each is a class of its own."
     ] * is_named
