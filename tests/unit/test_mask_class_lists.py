@@ -25,7 +25,8 @@ LISTS = {
 @pytest.mark.parametrize("folder", ["", "set/"])
 def test_lists_of_classes_are_read(name: str, folder: str) -> None:
     content, expected = LISTS[name]
-    names = [f"{folder}images/p{n}.jpg" for n in NUMBERS] + [f"{folder}masks/p{n}.png" for n in NUMBERS]
+    images, masks = ("imagesTr", "labelsTr") if name.casefold() == "dataset.json" else ("images", "masks")
+    names = [f"{folder}{images}/p{n}.jpg" for n in NUMBERS] + [f"{folder}{masks}/p{n}.png" for n in NUMBERS]
     classes = recognise_masks(tree_of(names, texts={f"{folder}{name}": content})).classes
     assert classes is not None
     assert [(found.name, found.number) for found in classes] == expected
@@ -41,11 +42,22 @@ def test_lists_of_classes_are_read(name: str, folder: str) -> None:
         '{"title": "cells"}',
         '{"labels": {"all": [1, 2], "core": 2}}',
         '{"labels": {"background": 0, "c": 900}}',
+        '{"labels": {"background": 0, "c": %s}}' % ("9" * 5000),
+        '{"labels": {"background": 0, "c": "%s"}}' % ("9" * 5000),
     ],
 )
 def test_a_dataset_json_that_lists_no_numbers_of_classes_is_not_read(content: str) -> None:
-    names = [f"images/p{n}.jpg" for n in NUMBERS] + [f"masks/p{n}.png" for n in NUMBERS]
+    names = [f"imagesTr/p{n}.jpg" for n in NUMBERS] + [f"labelsTr/p{n}.png" for n in NUMBERS]
     assert recognise_masks(tree_of(names, texts={"dataset.json": content})).classes is None
+
+
+@pytest.mark.parametrize(("masks", "is_read"), [("labelsTr", True), ("masks", False)])
+def test_a_dataset_json_is_nnunets_only_beside_its_folder_and_may_list_many_cases(masks: str, is_read: bool) -> None:
+    cases = ", ".join(f'{{"image": "imagesTr/p{n}.jpg", "label": "labelsTr/p{n}.png"}}' for n in range(2000))
+    content = f'{{"training": [{cases}], "labels": {{"background": 0, "cell": 1}}}}'
+    names = [f"imagesTr/p{n}.jpg" for n in NUMBERS] + [f"{masks}/p{n}.png" for n in NUMBERS]
+    classes = recognise_masks(tree_of(names, texts={"dataset.json": content})).classes
+    assert (classes is not None) == is_read
 
 
 def test_a_classes_txt_one_folder_deeper_is_found() -> None:

@@ -195,3 +195,32 @@ def test_volumes_in_place_of_pictures_are_named() -> None:
 def test_masks_that_are_only_in_a_cloud_are_named() -> None:
     layout = recognise_masks(tree_of(IMAGES, MASKS, ["masks/.7.png.icloud"]))
     assert found(layout, "unfinished_files").count == 1
+
+
+def test_numbers_alone_do_not_pair_across_folders_of_other_names() -> None:
+    """The control lies in folders of the same name."""
+    shown = pictures("images/p1", 12, "img_{}.jpg")
+    with pytest.raises(TrainingError, match="No mask has the name of a picture"):
+        recognise_masks(tree_of(shown, pictures("masks/p2", 12, "mask_{}.png")))
+    assert len(recognise_masks(tree_of(shown, pictures("masks/p1", 12, "mask_{}.png"))).pictures) == 12
+
+
+def test_a_folder_called_sat_is_a_day_or_a_place_like_its_neighbours() -> None:
+    names = [(f"images/{day}", f"masks/{day}") for day in ("Fri", "Sat", "Sun")]
+    layout = recognise_masks(tree_of(*(pictures(folder, 3, "{}.png") for pair in names for folder in pair)))
+    assert len(layout.pictures) == 9
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        {"a/images": "a/masks_machine", "b/images": "b/masks"},
+        {"a/images": "a/manual1", "b/images": "b/masks"},
+        {"images_color": "masks_color", "images_gray": "masks_gray"},
+    ],
+)
+def test_each_place_has_its_own_kind_of_masks(folders: dict[str, str]) -> None:
+    """Masks that another kind outranks in one place are the only ones in another place."""
+    shown = [path for folder in folders for path in pictures(folder, 5, "{}.jpg")]
+    layout = recognise_masks(tree_of(shown, *(pictures(folder, 5, "{}.png") for folder in folders.values())))
+    assert [picture.path for picture in layout.pictures] == shown

@@ -35,6 +35,9 @@ ROWS = (
 _BACKGROUND_NAMES = frozenset({BACKGROUND, "_background_", "__background__"})
 _VOID_NAMES = frozenset({"__ignore__", "void", "unlabelled", "unlabeled", "ignore"})
 _MAX_LINES = 1000
+_MOST_CHARACTERS = 64 * 1024
+#: The folder of masks beside nnU-Net's dataset.json.
+_NNUNETS_MASKS = "labelsTr"
 Colour = tuple[int, int, int]
 
 VOC_CLASSES = [
@@ -71,9 +74,13 @@ def listed_classes(files: AnnotationFiles) -> tuple[str, tuple[ListedClass, ...]
         read = _READERS.get(posixpath.basename(path).lower())
         if read is None:
             continue
+        is_json = read is _nnunet
+        if is_json and posixpath.join(posixpath.dirname(path), _NNUNETS_MASKS) not in files.tree.folders:
+            continue  # other programs have files of this name, with other numbers
         try:
-            found = read(files.text(path)[: 64 * 1024])
-            if read is _nnunet and not found:
+            text = files.text(path)
+            found = read(text if is_json else text[:_MOST_CHARACTERS])
+            if is_json and not found:
                 continue
             if len(found) > MAX_CLASSES or not found:
                 raise AnnotationError(f"it lists {len(found)} classes; 1 to {MAX_CLASSES} are possible")
@@ -182,7 +189,7 @@ def _nnunet(text: str) -> list[ListedClass]:
     except AnnotationError:
         return []
     named = [(str(value), key) if key.isdecimal() else (key, str(value)) for key, value in pairs.items()]
-    if not all(number.isdecimal() and int(number) < MAX_CLASSES for _, number in named):
+    if not all(number.isdecimal() and len(number) <= 5 and int(number) < MAX_CLASSES for _, number in named):
         return []
     return sorted((ListedClass(class_name(name), int(number)) for name, number in named), key=lambda c: c.number or 0)
 

@@ -20,7 +20,8 @@ from trainer_worker.layouts.mask_words import (
     has_mask_affix,
     mask_readings,
 )
-from trainer_worker.layouts.name_matching import Matches, NamedFile, NameMatching, named_file, parts_fit, places_fit
+from trainer_worker.layouts.name_matching import Matches, NameMatching
+from trainer_worker.layouts.named_file import NamedFile, named_file, parts_fit, places_fit
 from trainer_worker.layouts.numbered_names import pair_by_number_alone, pair_other_zeros, shifted_pairs
 from trainer_worker.layouts.pair_findings import (
     BESIDE,

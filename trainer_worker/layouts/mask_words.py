@@ -24,7 +24,6 @@ PICTURE_FOLDERS = frozenset(
         "jpegimages",
         "leftimg8bit",
         "camerargb",
-        "sat",
         "photos",
         "photo",
         "pictures",

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import heapq
-import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from protocol.errors import TrainingError
-from trainer_worker.layouts.layout import Part
 from trainer_worker.layouts.mask_words import (
     FIRST_CHANNEL,
-    FolderMeaning,
     Reading,
-    folded,
     mask_readings,
     picture_readings,
 )
 from trainer_worker.layouts.name_lists import some_of
+from trainer_worker.layouts.named_file import NamedFile, may_share, parts_fit, same_spelling
 
 #: An affix that is in no list of words is used if at least this many masks have it.
 _LEAST_OF_LEARNED_RULE = 2
 #: Names in folders that are not parallel pair without words such as RGB if this share of the masks left does.
 _SHARE_OF_SHORTER = 0.8
-
-
-class NamedFile(NamedTuple):
-    """A file that may be a picture or a mask. meaning: of its folder. stem, suffix: of its name, folded."""
-
-    path: str
-    meaning: FolderMeaning
-    stem: str
-    suffix: str
-
-
-def named_file(path: str, meaning: FolderMeaning) -> NamedFile:
-    stem, dot, suffix = folded(path[path.rfind("/") + 1 :]).rpartition(".")
-    return NamedFile(path, meaning, stem, "." + suffix) if stem else NamedFile(path, meaning, dot + suffix, "")
 
 
 class Rule(NamedTuple):
@@ -137,10 +120,14 @@ class NameMatching:
             for rule, candidate in self._candidates(number, index, number in needs_affix):
                 by_rule[rule].append(candidate)
                 best[candidate.picture] = min(best.get(candidate.picture, candidate.rank), candidate.rank)
-        # One kind of masks serves all pictures: `mask/` beside `1st_manual/` shows something else, so it fills no gaps.
-        folder_rank = min((folder for folder, _ in best.values()), default=0)
+        # One kind of masks serves a place: `mask/` beside `1st_manual/` shows something else, so it fills no gaps.
+        kinds: dict[tuple[str, ...], int] = {}
+        for picture, (kind, _) in best.items():
+            place = self.files[picture].place_in_any_part
+            kinds[place] = min(kinds.get(place, kind), kind)
         for rule, candidates in by_rule.items():
-            by_rule[rule] = [c for c in candidates if c.rank == best[c.picture] and c.rank[0] == folder_rank]
+            of_best = [c for c in candidates if c.rank == best[c.picture]]
+            by_rule[rule] = [c for c in of_best if c.rank[0] == kinds[self.files[c.picture].place_in_any_part]]
             self.found.outranked.update({c.mask for c in candidates} - {c.mask for c in by_rule[rule]})
         self._apply(by_rule)
 
@@ -221,7 +208,7 @@ class NameMatching:
             return [(pictures[0], masks + numbered)]
         if not candidates:
             return []
-        for same in (_same_spelling, _same_suffix):
+        for same in (same_spelling, _same_suffix):
             chosen = [[mask for mask in masks if same(self.files[p], self.files[mask])] for p in pictures]
             used = [found[0] for found in chosen if len(found) == 1]
             if not numbered and len(used) == len(pictures) == len(masks) == len(set(used)):
@@ -292,8 +279,11 @@ class NameMatching:
             bases = {reading.base for reading in mask_readings(self.files[number].stem) if not reading.numbered}
             for base in bases & shown.keys():
                 drawn[base].append(number)
-        single = {shown[base][0]: found[0] for base, found in drawn.items() if len(found) == len(shown[base]) == 1}
-        pairs = {p: mask for p, mask in single.items() if parts_fit(self.files[p], self.files[mask])}
+        pairs = {
+            shown[base][0]: found[0]
+            for base, found in drawn.items()
+            if len(found) == len(shown[base]) == 1 and may_share(base, self.files[shown[base][0]], self.files[found[0]])
+        }
         if len(set(pairs.values())) == len(pairs) >= max(_LEAST_OF_LEARNED_RULE, _SHARE_OF_SHORTER * len(masks)):
             for picture, mask in pairs.items():
                 self.found.take(picture, [mask])
@@ -368,25 +358,8 @@ def unclear_names(pictures: Sequence[str], masks: Sequence[str]) -> TrainingErro
     )
 
 
-def _same_spelling(picture: NamedFile, mask: NamedFile) -> bool:
-    """Whether the mask's name holds the picture's name with the same capitals."""
-    return posixpath.splitext(posixpath.basename(picture.path))[0] in posixpath.basename(mask.path)
-
-
 def _same_suffix(picture: NamedFile, mask: NamedFile) -> bool:
     return picture.suffix == mask.suffix
-
-
-def parts_fit(picture: NamedFile, mask: NamedFile) -> bool:
-    """Whether they may belong together: no part of a split, or the same one."""
-    parts = {picture.meaning.part, mask.meaning.part} - {Part.ANY}
-    return len(parts) < 2
-
-
-def places_fit(picture: NamedFile, mask: NamedFile) -> bool:
-    """Whether one lies where the other does, or in a folder below it."""
-    places = sorted((picture.meaning.place, mask.meaning.place), key=len)
-    return places[1][: len(places[0])] == places[0]
 
 
 def _cuts(stem: str) -> list[tuple[str, str]]:

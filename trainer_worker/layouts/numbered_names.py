@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from trainer_worker.layouts.mask_words import FIRST_CHANNEL, mask_readings, picture_readings
-from trainer_worker.layouts.name_matching import NamedFile, NameMatching
+from trainer_worker.layouts.name_matching import NameMatching
+from trainer_worker.layouts.named_file import NamedFile
 
 OTHER_ZEROS = "<name>, with other zeros in front of its number"
 NUMBER_ALONE = "the number alone"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from protocol.data_report import Finding, Severity, finding
 from trainer_worker.layouts.layout import UnusedFile
-from trainer_worker.layouts.name_matching import Matches, NamedFile
+from trainer_worker.layouts.name_matching import Matches
+from trainer_worker.layouts.named_file import NamedFile
 from trainer_worker.layouts.numbered_names import NUMBER_ALONE, OTHER_ZEROS
 
 NO_MASK = "no mask has its name"
